@@ -1,0 +1,119 @@
+"""Payloads of the activities that call a model: one request of a stage, and what came of it."""
+
+from enum import StrEnum
+
+from orchestrator.domain.base import Frozen
+from orchestrator.domain.errors import CallFailure
+from orchestrator.domain.model import ModelSpec
+from orchestrator.domain.money import Usage
+from orchestrator.domain.refs import BlobRef, DraftRef
+from orchestrator.domain.tasks import Stage, TaskSpec, TaskType
+
+
+class CallKey(Frozen):
+    """Names one request for ever: no run id and no attempt, so it survives crash, reset and continue-as-new.
+
+    `generation` rises with retry and resume, `role` tells judges apart, `ask` rises with each new request.
+    """
+
+    namespace: str
+    project: str
+    task: str  # task id, or "project"
+    generation: int = 0
+    stage: Stage
+    iteration: int = 1
+    role: str = ""
+    ask: int = 1
+
+    def text(self) -> str:
+        """`namespace/project/task/generation/stage/iteration/role/ask`."""
+        return "/".join(
+            (
+                self.namespace,
+                self.project,
+                self.task,
+                str(self.generation),
+                self.stage.value,
+                str(self.iteration),
+                self.role or "-",
+                str(self.ask),
+            )
+        )
+
+
+class TaskBrief(Frozen):
+    """What a prompt says about the task at hand."""
+
+    id: str
+    title: str
+    type: TaskType
+    files: tuple[str, ...]
+    prompt: BlobRef
+
+
+class ContextDraft(Frozen):
+    """A finished dependency whose files the model sees."""
+
+    task: str
+    title: str
+    draft: DraftRef
+
+
+class PromptParts(Frozen):
+    """References to everything that goes into a prompt; which of them are set depends on the stage."""
+
+    project: BlobRef
+    criteria: BlobRef
+    task: TaskBrief | None = None
+    context: tuple[ContextDraft, ...] = ()
+    draft: DraftRef | None = None
+    findings: BlobRef | None = None  # JSON list of Finding
+    critique: BlobRef | None = None  # JSON of Critique
+    attempts: tuple[str, ...] = ()  # one line per earlier attempt that fell short
+    previous_error: str = ""  # why the previous answer could not be used, at most 500 characters
+
+
+class CallRequest(Frozen):
+    """One request. `max_prompt_bytes` is what was reserved: a larger prompt is sent back unsent."""
+
+    key: CallKey
+    model: ModelSpec
+    parts: PromptParts
+    max_tokens: int
+    max_prompt_bytes: int
+    heartbeat_s: float
+
+
+class CallKind(StrEnum):
+    ANSWER = "answer"  # complete, usable by the stage
+    FAILURE = "failure"  # classified; with usage where the vendor billed it
+    UNCERTAIN = "uncertain"  # fate unknown: book the upper bound, ask again
+    TOO_LARGE = "too_large"  # not sent: the prompt is larger than what was reserved
+
+
+class CritiqueSummary(Frozen):
+    """A critique without its texts: score between 0 and 1, whether it asks for a revision, number of issues."""
+
+    score: float
+    revise: bool
+    issues: int
+
+
+class CallResult(Frozen):
+    """What came of a request. Exactly one of the stage fields is set when `kind` is ANSWER."""
+
+    kind: CallKind
+    model: str
+    usage: Usage | None = None
+    failure: CallFailure | None = None
+    prompt_bytes: int = 0
+    latency_ms: int = 0
+    replayed: bool = False  # the outcome came from the journal, nothing was sent
+    preview: str = ""  # at most 200 characters, terminal escapes removed
+    notes: tuple[str, ...] = ()  # findings about the call itself, such as repaired JSON
+    answer: BlobRef | None = None  # the raw text
+    plan: tuple[TaskSpec, ...] = ()
+    draft: DraftRef | None = None
+    critique: CritiqueSummary | None = None
+    critique_ref: BlobRef | None = None  # JSON of Critique, with its texts
+    score: float | None = None

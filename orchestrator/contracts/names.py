@@ -1,0 +1,43 @@
+"""Names on the wire: pinned strings, so that moving code never breaks a history."""
+
+PROJECT_WORKFLOW = "ProjectWorkflow"
+
+QUEUE_WORKFLOWS = "orch-workflows"
+QUEUE_MODELS = "orch-models"
+QUEUE_TOOLS = "orch-tools"
+
+ACTIVITY_PREPARE = "project.prepare"
+ACTIVITY_CHECK = "project.check"
+ACTIVITY_SAVE_STATE = "project.save_state"
+ACTIVITY_RECONCILE = "project.reconcile"
+ACTIVITY_PUBLISH = "project.publish"
+ACTIVITY_VALIDATE = "task.validate"
+
+SIGNAL_PAUSE = "pause"
+SIGNAL_RESUME = "resume"
+SIGNAL_CANCEL_TASK = "cancel_task"
+
+QUERY_STATUS = "status"
+QUERY_TASKS = "tasks"
+QUERY_PLAN = "plan"
+QUERY_BUDGET = "budget"
+QUERY_BREAKERS = "breakers"
+QUERY_AUDIT = "audit"
+QUERY_EVENTS = "events"
+
+SEARCH_KEYWORDS = ("OrchStatus", "OrchPhase", "OrchTeam", "OrchAppType")
+SEARCH_DOUBLES = ("OrchSpentUsd", "OrchQuality")
+SEARCH_INTS = ("OrchTasksDone", "OrchTasksTotal")
+
+MEMO_PROJECT = "project"  # first line of the project text
+MEMO_MAX_USD = "max_usd"
+
+
+def queue_for(vendor: str) -> str:
+    """The task queue that calls of this vendor go to."""
+    return QUEUE_MODELS
+
+
+def workflow_id(project_id: str) -> str:
+    """The id of the workflow that runs this project."""
+    return f"project-{project_id}"

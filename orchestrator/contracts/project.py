@@ -1,0 +1,119 @@
+"""The project run: its frozen input, its result, and what queries return."""
+
+from enum import StrEnum
+
+from orchestrator.domain.base import Frozen
+from orchestrator.domain.model import ModelSpec
+from orchestrator.domain.refs import BlobRef
+from orchestrator.domain.tasks import TaskType
+
+
+class ProjectStatus(StrEnum):
+    PLANNING = "PLANNING"
+    WAITING_APPROVAL = "WAITING_APPROVAL"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    INTEGRATING = "INTEGRATING"
+    SUCCESS = "SUCCESS"
+    COMPLETED_DEGRADED = "COMPLETED_DEGRADED"
+    PARTIAL_SUCCESS = "PARTIAL_SUCCESS"
+    BUDGET_EXHAUSTED = "BUDGET_EXHAUSTED"
+    TIMEOUT = "TIMEOUT"
+    SYSTEM_FAILURE = "SYSTEM_FAILURE"
+    CANCELLED = "CANCELLED"
+
+
+class Timeouts(Frozen):
+    """Limits of activities in seconds; short ones for the embedded server, longer ones for a cluster."""
+
+    heartbeat_s: float = 30.0
+    call_s: float = 900.0  # one attempt of a model call
+    tool_s: float = 900.0  # one attempt of a tool activity
+    give_up_s: float = 86_400.0  # all attempts of an activity together
+
+
+class ProjectSpec(Frozen):
+    """One project, resolved: nothing that it names changes during the run."""
+
+    project_id: str
+    project: str
+    criteria: str
+    max_micro: int
+    time_limit_s: float
+    concurrency: int = 8
+    models: tuple[ModelSpec, ...]
+    routing: dict[TaskType, tuple[str, ...]]  # model ids in order of preference
+    simulated_routing: dict[TaskType, tuple[str, ...]]  # the same, where no vendor is usable
+    timeouts: Timeouts = Timeouts()
+    continue_after_events: int = 4000
+    search_attributes: bool = True  # the namespace has ours registered
+
+
+class TaskView(Frozen):
+    """One task as the user sees it."""
+
+    id: str
+    title: str
+    type: TaskType
+    status: str  # PENDING, RUNNING or the final one
+    stage: str = ""  # what is going on right now, such as `critique #2 anthropic:claude-haiku-4-5`
+    score: float | None = None
+    model: str = ""
+    reviewer: str = ""
+    iterations: int = 0
+    spent_micro: int = 0
+    uncertain_micro: int = 0
+    files: tuple[str, ...] = ()
+    reason: str = ""
+    spent_by_stage: dict[str, int] = {}
+    attempts: tuple[str, ...] = ()
+
+
+class ProjectView(Frozen):
+    """State of a run; with tasks it is also the run's result."""
+
+    project_id: str
+    workflow_id: str
+    status: ProjectStatus
+    spent_micro: int
+    uncertain_micro: int
+    reserved_micro: int
+    max_micro: int
+    quality_score: float | None
+    calls: int
+    elapsed_s: float
+    simulated: bool
+    sandbox: str = ""
+    reason: str = ""
+    notes: tuple[str, ...] = ()  # fallbacks, unsafe checks, booked uncertain calls
+    tasks_done: int = 0
+    tasks_total: int = 0
+    tasks: tuple[TaskView, ...] = ()
+    spent_by_stage: dict[str, int] = {}  # of calls that belong to no task: plan
+    manifest: BlobRef | None = None
+
+
+class Event(Frozen):
+    """Something that happened, in order. `time_s` is workflow time in seconds since the epoch."""
+
+    seq: int
+    time_s: float
+    kind: str  # such as `task_started`, `call_settled`, `breaker_opened`, `paused`
+    task: str = ""
+    text: str = ""
+
+
+class BudgetView(Frozen):
+    max_micro: int
+    spent_micro: int
+    uncertain_micro: int
+    reserved_micro: int
+    waiting: int  # calls that wait for reservations to settle
+
+
+class BreakerView(Frozen):
+    scope: str  # `vendor` or `vendor:model`
+    state: str  # closed, open, half_open
+    strikes: int
+    reason: str = ""
+    open_until_s: float | None = None

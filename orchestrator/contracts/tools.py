@@ -1,0 +1,116 @@
+"""Payloads of the activities that run tools or touch the store."""
+
+from orchestrator.domain.base import Frozen
+from orchestrator.domain.findings import CheckStatus
+from orchestrator.domain.money import PriceTier, Usage
+from orchestrator.domain.refs import BlobRef, DraftRef
+from orchestrator.domain.tasks import TaskSpec
+
+
+class PrepareInput(Frozen):
+    """Texts of the project, to be put into the store by the worker."""
+
+    project: str
+    criteria: str
+
+
+class PrepareResult(Frozen):
+    """References to the texts, and what this worker can do."""
+
+    project: BlobRef
+    criteria: BlobRef
+    vendors: tuple[str, ...]  # with a key or reachable, in the worker's environment; simulated ones included
+    sandbox: str  # "bubblewrap", "unsafe" or "" where generated code cannot be run
+
+
+class CheckInput(Frozen):
+    """Files to check together. Where two drafts hold one path, the later one wins.
+
+    `own` limits findings of static checks to these paths (all paths if empty): a task answers for its own files.
+    """
+
+    drafts: tuple[DraftRef, ...]
+    own: tuple[str, ...] = ()
+    validators: tuple[str, ...]
+
+
+class ValidatorVerdict(Frozen):
+    validator: str
+    status: CheckStatus
+    findings: int = 0
+    reason: str = ""  # at most 200 characters
+    limit: str = ""
+
+
+class CheckOutcome(Frozen):
+    """Verdicts, and the findings in the store. `paths` are the files that findings name."""
+
+    verdicts: tuple[ValidatorVerdict, ...]
+    findings: BlobRef | None = None  # JSON list of Finding
+    paths: tuple[str, ...] = ()
+    summary: str = ""  # at most 200 characters
+    unsafe: bool = False  # code ran without a sandbox because the user asked for it
+
+
+class StateInput(Frozen):
+    """A snapshot of a run's state, as JSON, to be kept under the project's name."""
+
+    namespace: str
+    project: str
+    state_json: str
+
+
+class OpenCall(Frozen):
+    """A call that was booked as uncertain: the journal may know better by now."""
+
+    key: str
+    prices: tuple[PriceTier, ...]
+
+
+class ReconcileInput(Frozen):
+    calls: tuple[OpenCall, ...]
+
+
+class ReconcileResult(Frozen):
+    """Recorded usage of those calls that did finish."""
+
+    finished: dict[str, Usage]
+
+
+class CallRecord(Frozen):
+    """One settled request, for the report: who was asked for what, what it cost, how it ended."""
+
+    key: str
+    task: str
+    stage: str
+    iteration: int
+    role: str
+    model: str
+    outcome: str
+    cost_micro: int
+    uncertain_micro: int
+    input_tokens: int
+    output_tokens: int
+    latency_ms: int
+
+
+class PublishInput(Frozen):
+    """Everything that the manifest and the report are made of. `view_json` is a ProjectView."""
+
+    namespace: str
+    project: str
+    view_json: str
+    project_text: BlobRef | None
+    criteria: BlobRef | None
+    plan: tuple[TaskSpec, ...]
+    drafts: dict[str, DraftRef]  # task id to its best version
+    calls: tuple[BlobRef, ...]  # segments: JSON lists of CallRecord
+    events: tuple[BlobRef, ...]  # segments: JSON lists of Event
+    findings: BlobRef | None  # of the whole project
+
+
+class PublishResult(Frozen):
+    """The manifest: a JSON object {files: [FileRef]}, report and summary included."""
+
+    manifest: BlobRef
+    files: int

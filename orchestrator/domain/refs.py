@@ -1,0 +1,29 @@
+"""References into the artifact store: what payloads carry instead of texts."""
+
+from orchestrator.domain.base import Frozen
+
+
+class BlobRef(Frozen):
+    """Content in the artifact store. `sha256` is its hexadecimal digest, `size` its length in bytes."""
+
+    sha256: str
+    size: int
+
+
+class FileRef(Frozen):
+    """One file of generated software: a normalised relative POSIX path and its content."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+class DraftRef(Frozen):
+    """The files of one version of one task's result.
+
+    `manifest` is a JSON list of FileRef; `files_bytes` is the sum of the files' sizes.
+    """
+
+    manifest: BlobRef
+    files_bytes: int
+    paths: tuple[str, ...]

@@ -1,0 +1,132 @@
+"""The only reader of the environment: everything that can be configured from outside, in one value."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from orchestrator.domain.errors import UserInputError
+from orchestrator.settings.vendors import VENDORS
+
+
+class VendorSettings(BaseModel):
+    """Credentials and address of one vendor that has a key."""
+
+    model_config = ConfigDict(frozen=True)
+
+    vendor: str
+    api_key: SecretStr
+    base_url: str | None
+
+
+class SimulationSettings(BaseModel):
+    """How the simulated models behave."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seed: int = 0
+    latency_ms: float = Field(default=150.0, ge=0)  # per answer of the fastest model; others are slower
+    defect_rate: float = Field(default=0.5, ge=0, le=1)  # share of first drafts with a real defect
+    error_rate: float = Field(default=0.0, ge=0, le=1)  # share of requests that fail like a busy vendor
+    price_scale: float = Field(default=0.0, ge=0)  # 0: free; 1: the list prices of comparable models
+
+
+class Settings(BaseModel):
+    """All settings. `environment` is the merged environment that a child process (the worker) gets."""
+
+    model_config = ConfigDict(frozen=True)
+
+    home: Path
+    cache_dir: Path
+    log_level: str = "INFO"
+    artifacts_url: str = ""  # empty: a folder under `home`
+    temporal_address: str = ""
+    temporal_profile: str = ""
+    temporal_bin: str = ""
+    sandbox: str = ""  # "unsafe": run generated code without a sandbox
+    simulation: SimulationSettings = SimulationSettings()
+    vendors: dict[str, VendorSettings] = {}
+    environment: dict[str, str] = Field(default_factory=dict, repr=False)
+
+    @property
+    def embedded(self) -> bool:
+        """True where no Temporal is configured, so that the CLI runs its own."""
+        return not (self.temporal_address or self.temporal_profile)
+
+    @property
+    def store_url(self) -> str:
+        """Address of the artifact store."""
+        return self.artifacts_url or (self.home / "artifacts").as_uri()
+
+
+_SIMULATION_NAMES = {
+    "seed": "ORCH_SIM_SEED",
+    "latency_ms": "ORCH_SIM_LATENCY_MS",
+    "defect_rate": "ORCH_SIM_DEFECT_RATE",
+    "error_rate": "ORCH_SIM_ERROR_RATE",
+    "price_scale": "ORCH_SIM_PRICE_SCALE",
+}
+
+
+def load_settings(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
+    """Settings from `environment` (default: the process's), completed by `.env` in `folder`, which never overrides.
+
+    Raises UserInputError where a variable has a value that cannot be used.
+    """
+    env = dict(os.environ if environment is None else environment)
+    env = {**_dotenv((folder or Path.cwd()) / ".env"), **env}
+    user_home = Path(env.get("HOME") or Path.home())
+    state = Path(env.get("XDG_STATE_HOME") or user_home / ".local" / "state")
+    cache = Path(env.get("XDG_CACHE_HOME") or user_home / ".cache")
+    sandbox = env.get("ORCH_SANDBOX", "")
+    if sandbox not in ("", "unsafe"):
+        raise UserInputError(f"ORCH_SANDBOX={sandbox!r}: unset it, or set it to 'unsafe'")
+    return Settings(
+        home=_absolute(env.get("ORCH_HOME"), state / "orch"),
+        cache_dir=_absolute(env.get("ORCHESTRATOR_CACHE_DIR"), cache / "orch"),
+        log_level=env.get("ORCHESTRATOR_LOG_LEVEL", "INFO").upper(),
+        artifacts_url=env.get("ORCH_ARTIFACTS_URL", ""),
+        temporal_address=env.get("TEMPORAL_ADDRESS", ""),
+        temporal_profile=env.get("TEMPORAL_PROFILE", ""),
+        temporal_bin=env.get("ORCH_TEMPORAL_BIN", ""),
+        sandbox=sandbox,
+        simulation=_simulation(env),
+        vendors=_vendors(env),
+        environment=env,
+    )
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+
+
+def _absolute(value: str | None, default: Path) -> Path:
+    return Path(value).expanduser().absolute() if value else default
+
+
+def _simulation(env: Mapping[str, str]) -> SimulationSettings:
+    given = {field: env[name] for field, name in _SIMULATION_NAMES.items() if env.get(name)}
+    try:
+        return SimulationSettings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = _SIMULATION_NAMES[str(first["loc"][0])]
+        raise UserInputError(f"{name}={env[name]!r}: {first['msg']}") from None
+
+
+def _vendors(env: Mapping[str, str]) -> dict[str, VendorSettings]:
+    found: dict[str, VendorSettings] = {}
+    for vendor, definition in VENDORS.items():
+        key = next((env[name] for name in definition.key_names if env.get(name)), None)
+        if key:
+            found[vendor] = VendorSettings(
+                vendor=vendor,
+                api_key=SecretStr(key.strip()),
+                base_url=env.get(definition.base_url_name) or definition.base_url,
+            )
+    return found
