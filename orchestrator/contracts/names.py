@@ -8,6 +8,7 @@ QUEUE_TOOLS = "orch-tools"
 
 ACTIVITY_PREPARE = "project.prepare"
 ACTIVITY_CHECK = "project.check"
+ACTIVITY_STORE_TEXT = "project.store_text"
 ACTIVITY_SAVE_STATE = "project.save_state"
 ACTIVITY_RECONCILE = "project.reconcile"
 ACTIVITY_PUBLISH = "project.publish"

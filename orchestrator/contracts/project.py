@@ -1,26 +1,10 @@
 """The project run: its frozen input, its result, and what queries return."""
 
-from enum import StrEnum
-
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.model import ModelSpec
+from orchestrator.domain.outcome import ProjectStatus as ProjectStatus
 from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.tasks import TaskType
-
-
-class ProjectStatus(StrEnum):
-    PLANNING = "PLANNING"
-    WAITING_APPROVAL = "WAITING_APPROVAL"
-    RUNNING = "RUNNING"
-    PAUSED = "PAUSED"
-    INTEGRATING = "INTEGRATING"
-    SUCCESS = "SUCCESS"
-    COMPLETED_DEGRADED = "COMPLETED_DEGRADED"
-    PARTIAL_SUCCESS = "PARTIAL_SUCCESS"
-    BUDGET_EXHAUSTED = "BUDGET_EXHAUSTED"
-    TIMEOUT = "TIMEOUT"
-    SYSTEM_FAILURE = "SYSTEM_FAILURE"
-    CANCELLED = "CANCELLED"
 
 
 class Timeouts(Frozen):

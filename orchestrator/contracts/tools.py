@@ -52,6 +52,12 @@ class CheckOutcome(Frozen):
     unsafe: bool = False  # code ran without a sandbox because the user asked for it
 
 
+class TextInput(Frozen):
+    """A text to put into the store, such as a segment of the event log."""
+
+    text: str
+
+
 class StateInput(Frozen):
     """A snapshot of a run's state, as JSON, to be kept under the project's name."""
 

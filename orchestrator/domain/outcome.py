@@ -1,0 +1,86 @@
+"""How a run ends: the first status that applies."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from orchestrator.domain.base import Frozen
+from orchestrator.domain.integration import Integration
+from orchestrator.domain.steps import TaskState, TaskStatus
+
+
+class ProjectStatus(StrEnum):
+    PLANNING = "PLANNING"
+    WAITING_APPROVAL = "WAITING_APPROVAL"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    INTEGRATING = "INTEGRATING"
+    SUCCESS = "SUCCESS"
+    COMPLETED_DEGRADED = "COMPLETED_DEGRADED"
+    PARTIAL_SUCCESS = "PARTIAL_SUCCESS"
+    BUDGET_EXHAUSTED = "BUDGET_EXHAUSTED"
+    TIMEOUT = "TIMEOUT"
+    SYSTEM_FAILURE = "SYSTEM_FAILURE"
+    CANCELLED = "CANCELLED"
+
+
+class Ending(Frozen):
+    """The final status and one line of why."""
+
+    status: ProjectStatus
+    reason: str = ""
+
+
+def ending(
+    states: Sequence[TaskState],
+    integration: Integration,
+    stopped: ProjectStatus | None,
+    stop_reason: str,
+    exhausted: bool,
+    failure: str,
+) -> Ending:
+    """`stopped`: CANCELLED or TIMEOUT; `exhausted`: work that was needed was refused; `failure`: no plan."""
+    if stopped is ProjectStatus.CANCELLED:
+        return Ending(status=stopped, reason=stop_reason)
+    if exhausted:
+        return Ending(status=ProjectStatus.BUDGET_EXHAUSTED, reason="the budget does not allow what is left to do")
+    if stopped is ProjectStatus.TIMEOUT:
+        return Ending(status=stopped, reason=stop_reason)
+    if not any(state.best for state in states):
+        reasons = [state.reason for state in states if state.status is TaskStatus.FAILED and state.reason]
+        return Ending(
+            status=ProjectStatus.SYSTEM_FAILURE, reason=failure or next(iter(reasons), "no task has a result")
+        )
+    without = [state for state in states if state.best is None]
+    if without:
+        reason = next((state.reason for state in without if state.status is TaskStatus.FAILED), without[0].reason)
+        return Ending(
+            status=ProjectStatus.PARTIAL_SUCCESS, reason=f"{len(without)} task(s) without a result: {reason}"
+        )
+    return _completed(states, integration)
+
+
+def _completed(states: Sequence[TaskState], integration: Integration) -> Ending:
+    check = integration.best
+    problems = []
+    if check is not None and not check.passed:
+        problems.append(f"the whole project fails its checks: {check.summary}")
+    elif check is not None and check.unchecked:
+        problems.append(check.unchecked)
+    elif not integration.done:
+        problems.append("the whole project was not checked")
+    weak = [state for state in states if state.status is not TaskStatus.COMPLETED]
+    if weak:
+        problems.append(f"{len(weak)} task(s) below target: {weak[0].reason}")
+    if problems:
+        return Ending(status=ProjectStatus.COMPLETED_DEGRADED, reason="; ".join(problems)[:300])
+    return Ending(status=ProjectStatus.SUCCESS)
+
+
+def quality(states: Sequence[TaskState]) -> float | None:
+    """Mean score of the tasks that have one; a task without a result counts as 0. None before any score."""
+    scores = [
+        state.best.score if state.best and state.best.score is not None else 0.0
+        for state in states
+        if state.status not in (TaskStatus.PENDING, TaskStatus.RUNNING)
+    ]
+    return sum(scores) / len(scores) if scores else None

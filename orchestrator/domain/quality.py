@@ -1,0 +1,54 @@
+"""What each kind of task must reach, and how scores are combined."""
+
+from orchestrator.domain.base import Frozen
+from orchestrator.domain.tasks import Stage, TaskType
+
+JUDGES = ("judge-1", "judge-2")
+DISAGREEMENT = 0.05  # judges further apart than this: the lower score counts
+PLATEAU = 0.02
+
+
+class TypeRules(Frozen):
+    """Acceptance threshold (0 to 1), iteration limit and output token limit of one task type."""
+
+    threshold: float
+    max_iterations: int
+    max_output_tokens: int
+
+
+RULES: dict[TaskType, TypeRules] = {
+    TaskType.CODE_GENERATION: TypeRules(threshold=0.85, max_iterations=3, max_output_tokens=8192),
+    TaskType.CODE_REVIEW: TypeRules(threshold=0.75, max_iterations=4, max_output_tokens=4096),
+    TaskType.COMPLEX_REASONING: TypeRules(threshold=0.90, max_iterations=3, max_output_tokens=4096),
+    TaskType.CREATIVE_WRITING: TypeRules(threshold=0.80, max_iterations=2, max_output_tokens=4096),
+    TaskType.DATA_EXTRACTION: TypeRules(threshold=0.90, max_iterations=2, max_output_tokens=2048),
+    TaskType.SUMMARIZATION: TypeRules(threshold=0.80, max_iterations=2, max_output_tokens=1024),
+    TaskType.EVALUATION: TypeRules(threshold=0.80, max_iterations=2, max_output_tokens=2048),
+}
+
+# Hidden reasoning counts as output: models that reason get this many times the limit.
+REASONING_FACTOR = 2
+
+_STAGE_TOKENS = {Stage.PLAN: 8192, Stage.CRITIQUE: 2048, Stage.EVALUATE: 512}
+_STAGE_MIN_TOKENS = {Stage.PLAN: 2048, Stage.CRITIQUE: 512, Stage.EVALUATE: 200}
+_WRITE_MIN_TOKENS = 512
+
+
+def output_tokens(stage: Stage, task_type: TaskType) -> int:
+    """Output token limit of a stage; stages that write files use the task type's."""
+    return _STAGE_TOKENS.get(stage, RULES[task_type].max_output_tokens)
+
+
+def min_output_tokens(stage: Stage) -> int:
+    """Below this many output tokens a request of the stage makes no sense."""
+    return _STAGE_MIN_TOKENS.get(stage, _WRITE_MIN_TOKENS)
+
+
+def combine(scores: tuple[float | None, ...]) -> float | None:
+    """One score of several judges: the mean, or the minimum where they disagree. None if nobody could score."""
+    known = [score for score in scores if score is not None]
+    if not known:
+        return None
+    if max(known) - min(known) > DISAGREEMENT:
+        return min(known)
+    return sum(known) / len(known)

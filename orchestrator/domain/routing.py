@@ -1,0 +1,59 @@
+"""Which model gets a call: the order of candidates, before health and budget have their say."""
+
+from orchestrator.domain.model import ModelSpec
+from orchestrator.domain.tasks import Stage, TaskType
+
+# Stages that are a kind of work of their own, whatever the task's type is.
+_STAGE_TYPES = {
+    Stage.PLAN: TaskType.COMPLEX_REASONING,
+    Stage.CRITIQUE: TaskType.CODE_REVIEW,
+    Stage.EVALUATE: TaskType.EVALUATION,
+}
+
+
+def usable_models(models: tuple[ModelSpec, ...], vendors: tuple[str, ...]) -> tuple[ModelSpec, ...]:
+    """Models of vendors that the worker can speak to; simulated ones only where there is no other."""
+    real = tuple(m for m in models if m.vendor in vendors and not m.simulated)
+    return real or tuple(m for m in models if m.vendor in vendors and m.simulated)
+
+
+def ranked(
+    stage: Stage,
+    task_type: TaskType,
+    models: tuple[ModelSpec, ...],
+    routing: dict[TaskType, tuple[str, ...]],
+) -> tuple[ModelSpec, ...]:
+    """All models, those of the type's table first in its order, then the rest by quality."""
+    table = routing.get(_STAGE_TYPES.get(stage, task_type), ())
+    position = {model_id: index for index, model_id in enumerate(table)}
+    return tuple(sorted(models, key=lambda m: (position.get(m.id, len(position)), -m.quality, m.id)))
+
+
+def away_from(ranking: tuple[ModelSpec, ...], others: tuple[ModelSpec, ...]) -> tuple[ModelSpec, ...]:
+    """The ranking for someone who must judge the work of the first of `others` beside the rest of them.
+
+    Vendors that none of them belongs to come first, then other vendors than the author's, then other models,
+    the author itself last; the ranking decides within each group.
+    """
+    if not others:
+        return ranking
+    author = others[0]
+    vendors = {m.vendor for m in others}
+    ids = {m.id for m in others}
+
+    def distance(model: ModelSpec) -> int:
+        if model.vendor not in vendors:
+            return 0
+        if model.vendor != author.vendor:
+            return 1 if model.id not in ids else 2
+        return 3 if model.id != author.id else 4
+
+    return tuple(sorted(ranking, key=distance))
+
+
+def escalated(ranking: tuple[ModelSpec, ...], author: ModelSpec | None, steps: int) -> tuple[ModelSpec, ...]:
+    """The ranking for an author: the one that has the task first, or after `steps` escalations its successors."""
+    if author is None or author not in ranking:
+        return ranking
+    start = (ranking.index(author) + steps) % len(ranking)
+    return (*ranking[start:], *ranking[:start])
