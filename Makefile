@@ -1,0 +1,38 @@
+# Everything runs in .venv, which ./orch-cli makes from the hashed locks.
+PY := .venv/bin/python
+PACKAGES := orchestrator workflows activities workers cli tests $(wildcard bench)
+GROUPS := architecture unit conformance workflow replay cli docs chaos
+TESTS := $(wildcard $(GROUPS:%=tests/%))
+
+.PHONY: help setup check test chaos bench fmt lock
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## The environment with the tools of development
+	@ORCH_LAUNCHER=dev ./orch-cli
+
+check: setup ## Format, lint, types, import rules
+	$(PY) -m ruff format --check $(PACKAGES)
+	$(PY) -m ruff check $(PACKAGES)
+	$(PY) -m mypy $(PACKAGES)
+	.venv/bin/lint-imports --no-logo
+
+test: check ## All checks and tests, with a sample of the chaos tests
+	$(PY) -m pytest -p no:cacheprovider $(TESTS)
+
+chaos: setup ## The whole chaos suite: kills of workers, servers and clients
+	$(PY) -m pytest -p no:cacheprovider --chaos tests/chaos
+
+bench: setup ## Benchmarks
+	$(PY) -m bench
+
+fmt: setup ## Formats and mends what can be mended
+	$(PY) -m ruff format $(PACKAGES)
+	$(PY) -m ruff check --fix $(PACKAGES)
+
+lock: ## Locks the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --group build $(COMPILE) -o requirements.lock
+	uv pip compile pyproject.toml --group build --group dev -c requirements.lock $(COMPILE) -o requirements-dev.lock
+
+COMPILE := --quiet --generate-hashes --universal --no-header --no-emit-index-url --no-annotate --python-version 3.11
