@@ -1,8 +1,8 @@
 """Where objects lie: a local folder (plain system calls) or an object store (obstore).
 
-A put of 4 KB into a local folder takes about 0.1 ms, less than a hop into a thread, so local calls run in the
-event loop. Local writes are not flushed to the disk: they survive the death of any process, and what a power cut
-may lose is found by the digest of a blob and read as "fate unknown" by the journal.
+A put of 4 KB into a local folder takes about 0.1 ms, less than a hop into a thread, so local calls run in
+the event loop. Local writes are not flushed to the disk: they survive the death of any process, and what a
+power cut may lose is found by the digest of a blob and read as "fate unknown" by the journal.
 """
 
 import itertools
@@ -27,9 +27,13 @@ _REMOTE_SCHEMES = ("s3", "gs", "az")
 class Backend(Protocol):
     """Objects under relative names. Every write is atomic; every method raises ArtifactUnavailableError."""
 
-    async def read(self, name: str) -> bytes | None: ...
+    async def read(self, name: str) -> bytes | None:
+        """The object's content, None where it does not exist."""
+        ...
 
-    async def write(self, name: str, data: bytes) -> None: ...
+    async def write(self, name: str, data: bytes) -> None:
+        """Replaces the object."""
+        ...
 
     async def create(self, name: str, data: bytes) -> bool:
         """False, and nothing written, where the object exists."""
@@ -45,13 +49,14 @@ class LocalBackend:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._prefix = f"{os.getpid()}-{uuid.uuid4().hex}"
+        self._token = uuid.uuid4().hex
         self._counter = itertools.count()
         with _local_errors(root):
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             (root / _TEMPORARY).mkdir(exist_ok=True)
 
     async def read(self, name: str) -> bytes | None:
+        """The content, None where there is no such file."""
         with _local_errors(self._root):
             try:
                 return (self._root / name).read_bytes()
@@ -59,6 +64,7 @@ class LocalBackend:
                 return None
 
     async def write(self, name: str, data: bytes) -> None:
+        """Replaces the file."""
         with self._temporary(data) as temporary:
             target = self._root / name
             try:
@@ -68,6 +74,7 @@ class LocalBackend:
                 os.replace(temporary, target)
 
     async def create(self, name: str, data: bytes) -> bool:
+        """Links the file into place; False where its name is taken."""
         with self._temporary(data) as temporary:
             target = self._root / name
             try:
@@ -81,6 +88,7 @@ class LocalBackend:
             return True
 
     async def names(self, folder: str) -> list[str]:
+        """All files below `folder`."""
         found: list[str] = []
         with _local_errors(self._root):
             for parent, _, files in os.walk(self._root / folder):
@@ -91,7 +99,7 @@ class LocalBackend:
     @contextmanager
     def _temporary(self, data: bytes) -> Iterator[Path]:
         """A file with `data` on the same file system, gone afterwards unless it was renamed."""
-        path = self._root / _TEMPORARY / f"{self._prefix}-{next(self._counter)}"
+        path = self._root / _TEMPORARY / f"{os.getpid()}-{self._token}-{next(self._counter)}"
         with _local_errors(self._root):
             try:
                 try:
@@ -112,6 +120,7 @@ class ObjectBackend:
         self._store = store
 
     async def read(self, name: str) -> bytes | None:
+        """The content, None where there is no such object."""
         from obstore.exceptions import NotFoundError
 
         with _remote_errors():
@@ -122,10 +131,12 @@ class ObjectBackend:
                 return None
 
     async def write(self, name: str, data: bytes) -> None:
+        """Replaces the object."""
         with _remote_errors():
             await self._store.put_async(name, data)
 
     async def create(self, name: str, data: bytes) -> bool:
+        """A conditional put."""
         from obstore.exceptions import AlreadyExistsError
 
         with _remote_errors():
@@ -136,20 +147,15 @@ class ObjectBackend:
             return True
 
     async def names(self, folder: str) -> list[str]:
+        """All objects below `folder`."""
         with _remote_errors():
-            return [
-                meta["path"] for meta in await self._store.list(folder).collect_async()
-            ]
+            return [meta["path"] for meta in await self._store.list(folder).collect_async()]
 
 
 def open_backend(url: str) -> Backend:
-    """The backend for `url`. Raises UserInputError for a URL that cannot be used, ArtifactUnavailableError."""
+    """The backend for `url`. Raises UserInputError for a bad URL, ArtifactUnavailableError."""
     parts = urlsplit(url)
-    if (
-        parts.scheme == "file"
-        and parts.netloc in ("", "localhost")
-        and parts.path.startswith("/")
-    ):
+    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
         return LocalBackend(Path(unquote(parts.path)))
     if parts.scheme == "memory":
         from obstore.store import MemoryStore
@@ -194,9 +200,7 @@ def _remote_errors() -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
-        raise ArtifactUnavailableError(
-            f"artifact store: {_first_line(error)}"
-        ) from error
+        raise ArtifactUnavailableError(f"artifact store: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -1,8 +1,8 @@
 """The call journal: what is known about the fate of each request to a model.
 
-One object per call key. It is created as INTENT before the request leaves and replaced, in one atomic put, by
-DONE (an answer, or a failure that was billed) or VOID (a failure that cost nothing). An INTENT that stays means
-that nobody knows: the request may have been paid for.
+One object per call key. It is created as INTENT before the request leaves and replaced, in one atomic put,
+by DONE (an answer, or a failure that was billed) or VOID (a failure that cost nothing). An INTENT that stays
+means that nobody knows: the request may have been paid for.
 """
 
 import hashlib
@@ -78,7 +78,7 @@ class Journal:
         self._owner = owner
 
     async def begin(self, key: CallKey, digest: str) -> Begin:
-        """Claims the request `key` whose prompt has `digest`. Of concurrent callers at most one gets Fresh."""
+        """Claims the request `key` whose prompt has `digest`. At most one caller ever gets Fresh."""
         intent = _Entry(
             key=key.text(),
             digest=digest,
@@ -95,11 +95,7 @@ class Journal:
             return Unknown(owner=found.owner if found else "")
         if found.digest != digest:
             return Changed(record=found.record, digest=found.digest)
-        return (
-            Done(record=found.record)
-            if found.state is _State.DONE
-            else Void(record=found.record)
-        )
+        return Done(record=found.record) if found.state is _State.DONE else Void(record=found.record)
 
     async def done(self, key: CallKey, digest: str, record: CallResult) -> None:
         """Records an answer, or a failure that was billed, in one atomic put."""
@@ -116,12 +112,8 @@ class Journal:
             return None
         return Usage() if found.state is _State.VOID else found.record.usage
 
-    async def _finish(
-        self, key: CallKey, digest: str, state: _State, record: CallResult
-    ) -> None:
-        entry = _Entry(
-            key=key.text(), digest=digest, state=state, owner=self._owner, record=record
-        )
+    async def _finish(self, key: CallKey, digest: str, state: _State, record: CallResult) -> None:
+        entry = _Entry(key=key.text(), digest=digest, state=state, owner=self._owner, record=record)
         await self._store.write_named(_name(entry.key), _encode(entry))
 
     async def _read(self, key_text: str) -> _Entry | None:

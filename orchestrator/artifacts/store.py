@@ -43,10 +43,7 @@ class ArtifactStore:
         """Keeps `data`. Content that is there already is not written again; damaged content is mended."""
         ref = BlobRef(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
         name = _blob_name(ref)
-        if (
-            not await self._backend.create(name, data)
-            and await self._backend.read(name) != data
-        ):
+        if not await self._backend.create(name, data) and await self._backend.read(name) != data:
             await self._backend.write(name, data)
         return ref
 
@@ -61,9 +58,7 @@ class ArtifactStore:
 
     async def put_json(self, value: JsonValue) -> BlobRef:
         """Keeps `value` as JSON; equal values have equal digests."""
-        return await self.put(
-            json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
-        )
+        return await self.put(json.dumps(value, ensure_ascii=False, sort_keys=True).encode())
 
     async def get_json(self, ref: BlobRef) -> JsonValue:
         """The value that put_json kept. Raises ArtifactError, also where the content is not JSON."""
@@ -115,7 +110,5 @@ def _checked(name: str) -> str:
         or pieces[0] == _BLOBS
         or not all(_PIECE.fullmatch(piece) for piece in pieces)
     ):
-        raise ValueError(
-            f"{name[:80]!r} is not a name of an artifact; build it with safe_piece"
-        )
+        raise ValueError(f"{name[:80]!r} is not a name of an artifact; build it with safe_piece")
     return name

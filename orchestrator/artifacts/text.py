@@ -1,0 +1,39 @@
+"""Text of models and users made harmless for reports and messages."""
+
+import re
+import unicodedata
+
+_HOSTILE_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+_MARKDOWN = re.compile(r"[\\`*_\[\]{}()#!|~$:@^]")
+_BACKTICKS = re.compile(r"`+")
+
+
+class Verbatim(str):
+    """Markdown that is safe already; the report template prints it as it is."""
+
+
+def plain(text: str) -> str:
+    """`text` without control, format and bidirectional characters, except line ends; tabs become spaces."""
+    unified = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
+    return "".join(ch for ch in unified if ch == "\n" or unicodedata.category(ch) not in _HOSTILE_CATEGORIES)
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """`text` as one plain line of at most `limit` characters."""
+    line = " ".join(plain(text).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def markdown_line(text: str, limit: int = 300) -> str:
+    """`text` as one line that Markdown shows literally: no markup, link, HTML or table cell comes of it."""
+    escaped = _MARKDOWN.sub(lambda match: "\\" + match.group(), one_line(text, limit).replace("&", "&amp;"))
+    return escaped.replace("<", "&lt;").replace(">", "&gt;")
+
+
+def markdown_block(text: str, limit: int = 8000) -> Verbatim:
+    """`text` in a fence that it cannot close; cut, and saying so, after `limit` characters."""
+    body = plain(text).strip("\n")
+    if len(body) > limit:
+        body = f"{body[:limit]}\n… (cut after {limit} of {len(body)} characters)"
+    fence = "`" * max([3, *(len(run) + 1 for run in _BACKTICKS.findall(body))])
+    return Verbatim(f"{fence}text\n{body}\n{fence}")
