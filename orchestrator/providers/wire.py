@@ -1,0 +1,227 @@
+"""One streamed request over HTTP: what the wire families share.
+
+A family opens the stream with its SDK and turns the SDK's events into pieces. This module adds what must be the
+same everywhere: limits of time, the closing of the connection, the classification of what went wrong, and no text
+of the vendor in any message.
+"""
+
+import asyncio
+import ssl
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import httpx2
+
+from orchestrator.domain.errors import CallFailure, Fate, FailureKind
+from orchestrator.domain.money import Usage
+from orchestrator.providers.base import FinishReason, ModelAnswer, ModelRequest, ProviderError, Timeouts
+from orchestrator.providers.failures import status_failure
+from orchestrator.settings import VendorSettings
+
+EVENT_STREAM = "text/event-stream"
+_KEEPALIVE_CONNECTIONS = 100
+_KEEPALIVE_S = 30.0
+
+_NEVER_CONNECTED = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.UnsupportedProtocol,
+)
+
+
+class Piece(NamedTuple):
+    """What one event of a stream says. A piece without content is a sign of life."""
+
+    text: str = ""
+    finish: FinishReason | None = None
+    usage: Usage | None = None
+
+
+class ProtocolViolation(Exception):
+    """The vendor's answer is not what its protocol says. The message is ours, without text of the vendor."""
+
+
+class ErrorDetails(NamedTuple):
+    """What the body of an error status says: the vendor's codes, most telling first, and a hint when to come back."""
+
+    codes: tuple[str, ...] = ()
+    retry_after_s: float | None = None
+
+
+@dataclass
+class _Exchange:
+    """How far the request of the current task got."""
+
+    timeouts: Timeouts
+    sent: bool = False
+    response: httpx2.Response | None = None
+
+
+@dataclass
+class _Gathered:
+    """The answer as far as it has arrived."""
+
+    texts: list[str] = field(default_factory=list)
+    finish: FinishReason | None = None
+    usage: Usage | None = None
+
+
+_exchange: ContextVar[_Exchange] = ContextVar("exchange")
+
+
+async def _before_request(request: httpx2.Request) -> None:
+    exchange = _exchange.get()
+    exchange.sent = True
+    # Whatever the SDK asked for: connecting has a limit of its own, reading is limited around the stream.
+    connect_s = exchange.timeouts.connect_s
+    request.extensions["timeout"] = {"connect": connect_s, "pool": connect_s, "read": None, "write": None}
+
+
+async def _after_response(response: httpx2.Response) -> None:
+    _exchange.get().response = response
+
+
+def http_client() -> httpx2.AsyncClient:
+    """A client that obeys the limits of the current request. Redirects are not followed: they would carry the key."""
+    return httpx2.AsyncClient(
+        follow_redirects=False,
+        limits=httpx2.Limits(
+            max_connections=None,
+            max_keepalive_connections=_KEEPALIVE_CONNECTIONS,
+            keepalive_expiry=_KEEPALIVE_S,
+        ),
+        event_hooks={"request": [_before_request], "response": [_after_response]},
+    )
+
+
+def token_count(value: object) -> int:
+    """A number of tokens as a vendor reports it; absent is 0. Raises ValueError for what cannot be a count."""
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError("not a number of tokens")
+    return value
+
+
+class WireProvider(ABC):
+    """A vendor that is spoken to over HTTP. Implements `Provider`; a family implements the three abstract methods."""
+
+    special_codes: Mapping[str, FailureKind] = {}
+
+    def __init__(self, settings: VendorSettings) -> None:
+        self.vendor = settings.vendor
+        self._secret = settings.api_key
+
+    @abstractmethod
+    async def open(self, request: ModelRequest) -> AsyncIterator[Any]:
+        """Send the request and return the SDK's stream of events."""
+
+    @abstractmethod
+    def pieces(self, events: AsyncIterator[Any]) -> AsyncGenerator[Piece]:
+        """Turn events into pieces, at least one per event. May raise ProtocolViolation."""
+
+    @abstractmethod
+    def error_details(self, error: Exception) -> ErrorDetails:
+        """What the SDK's error for an error status carries."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close the connections."""
+
+    async def complete(self, request: ModelRequest, on_text: Callable[[str], None]) -> ModelAnswer:
+        """See `Provider.complete`."""
+        exchange = _Exchange(request.timeouts)
+        token = _exchange.set(exchange)
+        try:
+            return await self._stream(request, on_text)
+        except Exception as error:  # the contract: whatever an SDK raises becomes one classified failure
+            failure = self._failure(error, exchange)
+        finally:
+            _exchange.reset(token)
+            if exchange.response is not None:
+                await exchange.response.aclose()
+        # Outside of the handler, so that no error of an SDK, which may quote the vendor, is chained to ours.
+        raise ProviderError(failure)
+
+    async def _stream(self, request: ModelRequest, on_text: Callable[[str], None]) -> ModelAnswer:
+        limits = request.timeouts
+        gathered = _Gathered()
+        async with asyncio.timeout(limits.connect_s + limits.first_byte_s):
+            events = await self.open(request)
+        wait_s = limits.first_byte_s
+        async with aclosing(self.pieces(events)) as pieces:
+            while True:
+                async with asyncio.timeout(wait_s):
+                    piece = await anext(pieces, None)
+                self._require_event_stream()
+                if piece is None:
+                    break
+                gathered.finish = piece.finish or gathered.finish
+                gathered.usage = piece.usage or gathered.usage
+                if piece.text:
+                    gathered.texts.append(piece.text)
+                    on_text(piece.text)
+                    wait_s = limits.between_chunks_s
+        if gathered.finish is None:
+            raise ConnectionError("the stream ended before the answer did")
+        return ModelAnswer(text="".join(gathered.texts), usage=gathered.usage, finish=gathered.finish)
+
+    def _require_event_stream(self) -> None:
+        response = _exchange.get().response
+        if response is not None and not response.headers.get("content-type", "").startswith(EVENT_STREAM):
+            raise ProtocolViolation("the answer is not an event stream")
+
+    def _failure(self, error: Exception, exchange: _Exchange) -> CallFailure:
+        response = exchange.response
+        if response is not None and response.status_code != httpx2.codes.OK:
+            details = self.error_details(error)
+            return status_failure(
+                self.vendor,
+                response.status_code,
+                response.headers,
+                details.codes,
+                special=self.special_codes,
+                retry_after_s=details.retry_after_s,
+                secrets=(self._secret.get_secret_value(),),
+            )
+        cause = _transport_error(error)
+        kind, words = _kind_without_status(error, cause, answered=response is not None)
+        never_sent = not exchange.sent or isinstance(cause, _NEVER_CONNECTED)
+        return CallFailure(
+            kind=kind,
+            fate=Fate.UNBILLED if never_sent and response is None else Fate.UNCERTAIN,
+            message=f"{self.vendor}: {words}",
+            status=response.status_code if response is not None else None,
+        )
+
+
+def _transport_error(error: BaseException) -> BaseException:
+    """The error below the SDK's own: the first in the chain that comes from the connection, else `error`."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, httpx2.TransportError | OSError | TimeoutError):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return error
+
+
+def _kind_without_status(
+    error: Exception, cause: BaseException, *, answered: bool
+) -> tuple[FailureKind, str]:
+    if isinstance(error, ProtocolViolation):
+        return FailureKind.SERVER, str(error)
+    if isinstance(cause, TimeoutError | httpx2.TimeoutException):
+        what = "the stream stalled" if answered else "no answer in time"
+        return FailureKind.TIMEOUT, what
+    if isinstance(cause, httpx2.ConnectError):
+        return FailureKind.CONNECTION, "no connection"
+    if isinstance(cause, httpx2.TransportError | OSError | ssl.SSLError):
+        return FailureKind.CONNECTION, "the stream was cut" if answered else "the connection was lost"
+    if answered:
+        return FailureKind.SERVER, f"broken stream ({type(error).__name__})"
+    return FailureKind.SERVER, f"the request failed ({type(error).__name__})"
