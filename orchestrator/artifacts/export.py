@@ -27,9 +27,9 @@ _MAX_SUMMARY_BYTES = 64 * 1024 * 1024
 async def export_manifest(store: ArtifactStore, manifest: BlobRef, target: Path, project_id: str) -> Path:
     """Makes `target` the folder that `manifest` describes, and returns its absolute path.
 
-    Everything is written beside the target first and takes its place in one step, so that a crash leaves the old
-    or the new state. Raises UserInputError where check_target does, ArtifactError where the manifest is unsafe or
-    content is missing or altered, PrerequisiteError where the file system refuses.
+    Everything is written beside the target first and takes its place in one step, so that a crash leaves the
+    old or the new state. Raises UserInputError where check_target does, ArtifactError where the manifest is
+    unsafe or content is missing or altered, PrerequisiteError where the file system refuses.
     """
     target = _located(target)
     check_target(target, project_id)
@@ -49,11 +49,18 @@ async def export_manifest(store: ArtifactStore, manifest: BlobRef, target: Path,
 def check_target(target: Path, project_id: str) -> None:
     """Raises UserInputError unless an export of the project may take the place of `target`.
 
-    It may where nothing is there, or an empty folder, or an earlier export of the same project in which nothing
-    was added or changed since; what tests and tools leave behind (such as `__pycache__`) does not count.
+    It may where nothing is there, or an empty folder, or an earlier export of the same project in which
+    nothing was added or changed since; what tests and tools leave behind (such as `__pycache__`) does not count.
     """
     target = _located(target)
-    _check_parent(target)
+    try:
+        _check_parent(target)
+        _check_present(target, project_id)
+    except OSError as error:
+        raise _refused(target, error.strerror or type(error).__name__, "choose another folder") from None
+
+
+def _check_present(target: Path, project_id: str) -> None:
     try:
         mode = os.lstat(target).st_mode
     except FileNotFoundError:
@@ -82,7 +89,7 @@ def check_target(target: Path, project_id: str) -> None:
 def _located(target: Path) -> Path:
     """The absolute path of `target`; links above it are followed, it itself is not."""
     absolute = Path(os.path.abspath(target))
-    return absolute.parent.resolve() / absolute.name
+    return Path(os.path.realpath(absolute.parent)) / absolute.name
 
 
 def _check_parent(target: Path) -> None:
@@ -97,12 +104,16 @@ def _check_parent(target: Path) -> None:
 
 def _entries(folder: Path) -> Iterator[tuple[str, int]]:
     """Path and mode of everything in `folder` that holds data: folders and caches do not."""
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=_raise):
         folders[:] = [name for name in folders if name not in _CACHES]
         links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
         for name in (*files, *links):
             path = Path(parent, name)
             yield path.relative_to(folder).as_posix(), os.lstat(path).st_mode
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _earlier_export(target: Path) -> Exported | None:
@@ -130,8 +141,8 @@ def _unchanged(path: Path, mode: int, digest: str | None) -> bool:
 def _staging(target: Path) -> Iterator[Path]:
     """A new folder beside `target`, locked while it is in use and gone afterwards.
 
-    What earlier exports to the same target left behind when they were killed is removed; a lock tells those that
-    are still at work.
+    What earlier exports to the same target left behind when they were killed is removed; a lock tells those
+    that are still at work.
     """
     prefix = f"{_STAGING}{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]}-"
     for stale in target.parent.glob(f"{prefix}*"):

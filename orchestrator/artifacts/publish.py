@@ -25,27 +25,27 @@ _RESERVED = (SUMMARY_NAME, REPORT_NAME)
 _ASIDE = "generated"
 
 
-async def publish(store: ArtifactStore, input: PublishInput) -> PublishResult:
+async def publish(store: ArtifactStore, given: PublishInput) -> PublishResult:
     """Writes the manifest of a project, its summary.json and REPORT.md included, and names it.
 
     `projects/<namespace>/<project>/manifest.json` and `view.json` are replaced. A generated file that has the
-    name of one of ours, or cannot exist beside another one, moves to `generated/`, which the notes say. Doing it
-    again gives the same manifest. Raises ArtifactError where a blob is missing or altered.
+    name of one of ours, or cannot exist beside another one, moves to `generated/`, which the notes say. Doing
+    it again gives the same manifest. Raises ArtifactError where a blob is missing or altered.
     """
-    view = ProjectView.model_validate_json(input.view_json)
-    drafts = [input.drafts[task] for task in _plan_order(input)]
+    view = ProjectView.model_validate_json(given.view_json)
+    drafts = [given.drafts[task] for task in _plan_order(given)]
     files, moved = place(await merge_drafts(store, drafts))
     view = view.model_copy(update={"notes": (*view.notes, *moved)})
-    calls = await _segments(store, _CALLS, input.calls)
+    calls = await _segments(store, _CALLS, given.calls)
     report = render_report(
         ReportData(
             view=view,
-            plan=input.plan,
+            plan=given.plan,
             calls=calls,
-            events=await _segments(store, _EVENTS, input.events),
-            findings=await _segments(store, _FINDINGS, (input.findings,) if input.findings else ()),
-            request=await _text(store, input.project_text),
-            criteria=await _text(store, input.criteria),
+            events=await _segments(store, _EVENTS, given.events),
+            findings=await _segments(store, _FINDINGS, (given.findings,) if given.findings else ()),
+            request=await _text(store, given.project_text),
+            criteria=await _text(store, given.criteria),
             files=tuple(files),
         )
     )
@@ -55,11 +55,11 @@ async def publish(store: ArtifactStore, input: PublishInput) -> PublishResult:
     manifest = Manifest(files=(*refs, own))
     ref = await write_manifest(store, manifest)
     await store.write_named(
-        project_name(input.namespace, input.project, "manifest.json"), manifest.model_dump_json().encode()
+        project_name(given.namespace, given.project, "manifest.json"), manifest.model_dump_json().encode()
     )
     final = view.model_copy(update={"manifest": ref})
     await store.write_named(
-        project_name(input.namespace, input.project, "view.json"), final.model_dump_json().encode()
+        project_name(given.namespace, given.project, "view.json"), final.model_dump_json().encode()
     )
     return PublishResult(manifest=ref, files=len(manifest.files))
 
@@ -70,7 +70,7 @@ def project_name(namespace: str, project: str, leaf: str) -> str:
 
 
 def place(files: Mapping[str, bytes]) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """Every file at a path of its own that exists on any file system, and a note for each that had to move."""
+    """Every file at a path that can exist on any file system, and a note for each that had to move."""
     placed: dict[str, bytes] = {}
     notes: list[str] = []
     taken = {name.casefold() for name in _RESERVED}
@@ -103,10 +103,10 @@ def _aside(path: str, attempt: int) -> str:
         return f"{folder}/{path.rsplit('/', 1)[-1]}"
 
 
-def _plan_order(input: PublishInput) -> list[str]:
+def _plan_order(given: PublishInput) -> list[str]:
     """Tasks that have a draft, in the order of the plan; the later one wins where two hold one path."""
-    planned = [task.id for task in input.plan if task.id in input.drafts]
-    return planned + sorted(set(input.drafts) - set(planned))
+    planned = [task.id for task in given.plan if task.id in given.drafts]
+    return planned + sorted(set(given.drafts) - set(planned))
 
 
 async def _segments(

@@ -24,8 +24,8 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 class ArtifactStore:
     """Content-addressed blobs that are written once, and named objects that are replaced whole.
 
-    Every method raises ArtifactUnavailableError where the store cannot be used now. Safe for concurrent use by
-    tasks, threads and processes.
+    Every method raises ArtifactUnavailableError where the store cannot be used now. Safe for concurrent use
+    by tasks, threads and processes.
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -74,7 +74,7 @@ class ArtifactStore:
         await self._backend.write(_checked(name), data)
 
     async def create_named(self, name: str, data: bytes) -> bool:
-        """Writes the object unless it exists. False where it did; of concurrent callers exactly one gets True."""
+        """Writes the object, or gives False where it exists. Of concurrent callers exactly one gets True."""
         return await self._backend.create(_checked(name), data)
 
     async def read_named(self, name: str) -> bytes | None:

@@ -5,6 +5,7 @@ import unicodedata
 
 _HOSTILE_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 _MARKDOWN = re.compile(r"[\\`*_\[\]{}()#!|~$:@^]")
+_LIST_MARK = re.compile(r"^(\d+(?=[.)])|(?=[-+=]))")
 _BACKTICKS = re.compile(r"`+")
 
 
@@ -26,7 +27,8 @@ def one_line(text: str, limit: int = 300) -> str:
 
 def markdown_line(text: str, limit: int = 300) -> str:
     """`text` as one line that Markdown shows literally: no markup, link, HTML or table cell comes of it."""
-    escaped = _MARKDOWN.sub(lambda match: "\\" + match.group(), one_line(text, limit).replace("&", "&amp;"))
+    line = one_line(text, limit).replace("&", "&amp;")
+    escaped = _LIST_MARK.sub(r"\1\\", _MARKDOWN.sub(r"\\\g<0>", line))
     return escaped.replace("<", "&lt;").replace(">", "&gt;")
 
 
