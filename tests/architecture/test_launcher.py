@@ -11,7 +11,7 @@ import pytest
 
 from tests.architecture.sources import ROOT
 
-# Makes a Python that says how it was called and whose pip installs nothing; `uv pip` fails where the test says so.
+# Makes a Python that says how it was called and whose pip fails; `uv pip` fails where the test says so.
 UV = """#!/bin/sh
 echo "$*" >>"$CALLS"
 case $1 in
