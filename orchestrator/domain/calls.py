@@ -157,8 +157,9 @@ def _outage(models: list[ModelSpec], breakers: Breakers) -> str:
     return "no vendor is available: " + "; ".join(f"{name}: {why or 'open'}" for name, why in reasons.items())
 
 
-def after_failure(progress: CallProgress, model: ModelSpec, failure: CallFailure) -> CallProgress:
+def after_failure(progress: CallProgress, sent: Send, failure: CallFailure) -> CallProgress:
     """What the next request of the call does differently. Waiting and health are the breaker's business."""
+    model = sent.model
     update: dict[str, object] = {
         "ask": progress.ask + 1,
         "last_failure": f"{model.id}: {failure.message}"[:200],
@@ -169,7 +170,7 @@ def after_failure(progress: CallProgress, model: ModelSpec, failure: CallFailure
     elif kind is FailureKind.CONTEXT_TOO_LONG:
         update["context_above"] = max(progress.context_above, model.context_tokens)
     elif kind is FailureKind.TRUNCATED:
-        update |= _after_truncation(progress, model)
+        update |= _after_truncation(progress, sent)
     elif kind is FailureKind.INVALID:
         invalid = progress.invalid + 1
         update |= {"invalid": invalid, "error": failure.message[:500]}
@@ -178,9 +179,9 @@ def after_failure(progress: CallProgress, model: ModelSpec, failure: CallFailure
     return progress.model_copy(update=update)
 
 
-def _after_truncation(progress: CallProgress, model: ModelSpec) -> dict[str, object]:
-    if progress.token_factor >= MAX_TOKEN_FACTOR:
-        return {"unsuitable": (*progress.unsuitable, model.id)}
+def _after_truncation(progress: CallProgress, sent: Send) -> dict[str, object]:
+    if progress.token_factor >= MAX_TOKEN_FACTOR or sent.max_tokens >= sent.model.max_output_tokens:
+        return {"unsuitable": (*progress.unsuitable, sent.model.id)}
     return {"token_factor": progress.token_factor * 2}
 
 

@@ -43,9 +43,25 @@ def drafts(plan: Sequence[TaskSpec], states: Mapping[str, TaskState]) -> dict[st
     return found
 
 
-def validators(plan: Sequence[TaskSpec]) -> tuple[str, ...]:
-    """Every validator that some task asks for: the whole project answers to all of them."""
-    return tuple(dict.fromkeys(name for task in plan for name in task.validators))
+def validators(plan: Sequence[TaskSpec], paths: Sequence[str]) -> tuple[str, ...]:
+    """What the whole project answers to: what its files call for, and all that some task asked for.
+
+    A planner that forgot to ask for the tests must not make them go away.
+    """
+    asked = [name for task in plan for name in task.validators]
+    called_for = []
+    if any(path.endswith(".py") for path in paths):
+        called_for += ["python_syntax", "ruff"]
+    if any(_is_test(path) for path in paths):
+        called_for.append("pytest")
+    if any(path.endswith(".json") for path in paths):
+        called_for.append("json_schema")
+    return tuple(dict.fromkeys((*called_for, *asked)))
+
+
+def _is_test(path: str) -> bool:
+    name = path.rsplit("/", 1)[-1]
+    return name.endswith(".py") and (name.startswith("test_") or name.endswith("_test.py"))
 
 
 def after_check(

@@ -1,0 +1,84 @@
+"""Puts one worker process together: store, journal, vendors, sandbox, and a Temporal worker per queue."""
+
+import os
+import socket
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.model_calls import ModelActivities
+from activities.tools import ToolActivities
+from orchestrator.artifacts.journal import Journal
+from orchestrator.artifacts.store import ArtifactStore
+from orchestrator.contracts.names import QUEUE_MODELS, QUEUE_TOOLS, QUEUE_WORKFLOWS
+from orchestrator.domain.errors import OrchError
+from orchestrator.providers.base import Provider
+from orchestrator.providers.registry import import_sdks, open_provider
+from orchestrator.providers.simulated import SIMULATED_VENDORS, open_simulated
+from orchestrator.settings import Settings
+from orchestrator.validators.sandbox import Sandbox
+from orchestrator.validators.tools import ToolEnvironment
+from workflows.project import ProjectWorkflow
+
+MAX_CALLS = 200
+TOOL_SLOTS = max(2, os.cpu_count() or 2)
+STICKY_TIMEOUT = timedelta(seconds=2)
+# Calls in flight may finish after SIGTERM: longer than the longest answer.
+GRACE = timedelta(minutes=15)
+
+
+@dataclass
+class WorkerSet:
+    """The workers of one process and what they share."""
+
+    workers: list[Worker]
+    providers: dict[str, Provider]
+
+    async def close(self) -> None:
+        """Close the vendors' connections."""
+        for provider in self.providers.values():
+            await provider.aclose()
+
+
+async def build(settings: Settings, client: Client) -> WorkerSet:
+    """All workers of this process, not yet running."""
+    import_sdks(settings.vendors)
+    store = ArtifactStore.open(settings.store_url)
+    journal = Journal(store, owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}")
+    providers: dict[str, Provider] = {
+        vendor: open_provider(vendor_settings) for vendor, vendor_settings in settings.vendors.items()
+    }
+    for vendor in SIMULATED_VENDORS:
+        providers[vendor] = open_simulated(vendor, settings.simulation)
+    secrets = tuple(vendor.api_key.get_secret_value() for vendor in settings.vendors.values())
+    models = ModelActivities(store=store, journal=journal, providers=providers, secrets=secrets)
+    sandbox = Sandbox.detect(settings, ToolEnvironment(settings.cache_dir))
+    tools = ToolActivities(store=store, journal=journal, sandbox=sandbox, vendors=tuple(providers))
+    workers = [
+        Worker(
+            client,
+            task_queue=QUEUE_WORKFLOWS,
+            workflows=[ProjectWorkflow],
+            workflow_failure_exception_types=[OrchError],
+            sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+            graceful_shutdown_timeout=timedelta(seconds=5),
+        ),
+        Worker(
+            client,
+            task_queue=QUEUE_MODELS,
+            activities=models.activities(),
+            max_concurrent_activities=MAX_CALLS,
+            graceful_shutdown_timeout=GRACE,
+        ),
+        Worker(
+            client,
+            task_queue=QUEUE_TOOLS,
+            activities=tools.activities(),
+            max_concurrent_activities=4 * TOOL_SLOTS,
+            graceful_shutdown_timeout=GRACE,
+        ),
+    ]
+    return WorkerSet(workers=workers, providers=providers)

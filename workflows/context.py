@@ -1,0 +1,188 @@
+"""What every part of a project run shares: its memory, its gates, its log."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    from orchestrator.contracts.names import QUEUE_TOOLS
+    from orchestrator.contracts.project import Event, ProjectSpec
+    from orchestrator.contracts.state import ProjectState, Spending
+    from orchestrator.domain.model import ModelSpec
+    from orchestrator.domain.outcome import ProjectStatus
+    from orchestrator.domain.routing import usable_models
+    from orchestrator.domain.steps import TaskState
+    from orchestrator.domain.tasks import TaskSpec, TaskType
+
+# Temporal retries only attempts that were lost; what vendors and tools say are results of the activity.
+LOST_ATTEMPTS = RetryPolicy(
+    initial_interval=timedelta(milliseconds=100), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=5)
+)
+
+
+class Stopped(Exception):
+    """No new step may begin: the run is ending, or it drains for continue-as-new."""
+
+
+class RunContext:
+    """One run's memory and the rules of when something may start."""
+
+    def __init__(self, spec: ProjectSpec, state: ProjectState) -> None:
+        self.spec = spec
+        self.state = state
+        self.namespace = workflow.info().namespace
+        self.draining = False
+        self.waiters: list[str] = []  # calls that wait for budget, first come, first served
+        self.doing: dict[str, list[str]] = {}  # what goes on right now, by task
+        self.cancelled_tasks: dict[str, None] = {}
+        self._in_flight: dict[asyncio.Future[Any], str] = {}
+
+    # Time
+
+    def now_s(self) -> float:
+        """Workflow time in seconds since the epoch."""
+        return workflow.time()
+
+    def active_s(self) -> float:
+        """Seconds that count against the time limit: pauses do not."""
+        state = self.state
+        end_s = state.paused_at_s if state.paused_at_s is not None else self.now_s()
+        return max(0.0, end_s - state.started_s - state.paused_s)
+
+    # Gates
+
+    @property
+    def paused(self) -> bool:
+        return self.state.paused_at_s is not None
+
+    @property
+    def must_stop(self) -> bool:
+        """True once nothing new may begin in this execution."""
+        if workflow.info().get_current_history_length() >= self.spec.continue_after_events:
+            self.draining = True
+        return self.draining or self.state.stopped is not None
+
+    async def gate(self, task_id: str = "") -> None:
+        """Wait while the run is paused. Raises Stopped if nothing new may begin (for this task)."""
+        if self.paused and not self.must_stop:
+            await workflow.wait_condition(lambda: not self.paused or self.must_stop)
+        if self.must_stop or task_id in self.cancelled_tasks:
+            raise Stopped
+
+    async def wait_until(self, time_s: float, task_id: str) -> None:
+        """Wait for workflow time `time_s`, less if the run stops."""
+        try:
+            await workflow.wait_condition(
+                lambda: self.must_stop or task_id in self.cancelled_tasks,
+                timeout=max(0.001, time_s - self.now_s()),
+                timeout_summary="vendor asked for a wait",
+            )
+        except TimeoutError:
+            pass
+
+    def stop(self, status: ProjectStatus, reason: str) -> None:
+        """End the run: what is in flight is cancelled, nothing new begins."""
+        if self.state.stopped is None:
+            self.state.stopped = status
+            self.state.stop_reason = reason
+            self.emit("stopping", f"{status.value}: {reason}")
+        for future in list(self._in_flight):
+            future.cancel()
+
+    def cancel_task(self, task_id: str) -> None:
+        """Stop one task: its requests in flight are cancelled."""
+        self.cancelled_tasks[task_id] = None
+        for future, owner in list(self._in_flight.items()):
+            if owner == task_id:
+                future.cancel()
+
+    async def execute(self, handle: "workflow.ActivityHandle[Any]", task_id: str, doing: str) -> Any:
+        """Await an activity that stop() may cancel, shown as what the task is doing."""
+        self._in_flight[handle] = task_id
+        self.doing.setdefault(task_id, []).append(doing)
+        try:
+            return await handle
+        finally:
+            del self._in_flight[handle]
+            self.doing[task_id].remove(doing)
+
+    async def tool(self, name: str, argument: Any, result_type: type | None, summary: str) -> Any:
+        """Run a tool activity to its end; never cancelled, so that a run always ends with its results stored."""
+        timeouts = self.spec.timeouts
+        return await workflow.execute_activity(
+            name,
+            argument,
+            task_queue=QUEUE_TOOLS,
+            result_type=result_type,
+            start_to_close_timeout=timedelta(seconds=timeouts.tool_s),
+            schedule_to_close_timeout=timedelta(seconds=timeouts.give_up_s),
+            heartbeat_timeout=timedelta(seconds=timeouts.heartbeat_s),
+            retry_policy=LOST_ATTEMPTS,
+            summary=summary,
+        )
+
+    # Memory
+
+    def task(self, task_id: str) -> TaskState:
+        return self.state.tasks[task_id]
+
+    def set_task(self, task_id: str, new: TaskState) -> None:
+        """Replace a task's state; a change of status is an event."""
+        old = self.state.tasks.get(task_id)
+        self.state.tasks[task_id] = new
+        if old is not None and old.status is not new.status:
+            detail = f": {new.reason}" if new.reason else ""
+            score = f" {new.best.score:.2f}" if new.best and new.best.score is not None else ""
+            self.emit(f"task_{new.status.value.lower()}", f"{new.status.value}{score}{detail}", task_id)
+
+    def spec_of(self, task_id: str) -> TaskSpec:
+        return next(task for task in self.state.plan if task.id == task_id)
+
+    def models(self) -> tuple[ModelSpec, ...]:
+        """Models that this run can use."""
+        prepared = self.state.prepared
+        return usable_models(self.spec.models, prepared.vendors if prepared else ())
+
+    def routing(self) -> dict[TaskType, tuple[str, ...]]:
+        return self.spec.simulated_routing if self.simulated() else self.spec.routing
+
+    def simulated(self) -> bool:
+        """True if simulated models do the work."""
+        models = self.models()
+        return bool(models) and models[0].simulated
+
+    def spend(self, task_id: str, stage: str, cost_micro: int, uncertain_micro: int) -> None:
+        """Book one request under its owner."""
+        old = self.state.spending.get(task_id, Spending())
+        by_stage = {**old.by_stage, stage: old.by_stage.get(stage, 0) + cost_micro}
+        uncertain = old.uncertain
+        if uncertain_micro:
+            uncertain = {**uncertain, stage: uncertain.get(stage, 0) + uncertain_micro}
+        self.state.spending[task_id] = Spending(by_stage=by_stage, uncertain=uncertain, calls=old.calls + 1)
+
+    def reconcile_spending(self, key: str, actual_micro: int, booked_micro: int) -> None:
+        """Move a call's charge from uncertain to spent, under its owner. `key` is a call key's text."""
+        _, _, task_id, _, stage, *_ = key.split("/")
+        old = self.state.spending[task_id]
+        left = old.uncertain.get(stage, 0) - booked_micro
+        self.state.spending[task_id] = Spending(
+            by_stage={**old.by_stage, stage: old.by_stage.get(stage, 0) + actual_micro},
+            uncertain={**{k: v for k, v in old.uncertain.items() if k != stage}, **({stage: left} if left else {})},
+            calls=old.calls,
+        )
+
+    def emit(self, kind: str, text: str, task_id: str = "") -> None:
+        """Append to the event log."""
+        state = self.state
+        state.events.append(
+            Event(seq=state.next_event, time_s=self.now_s(), kind=kind, task=task_id, text=text[:300])
+        )
+        state.next_event += 1
+
+    def note(self, text: str) -> None:
+        """Something that the result and the report must say; once."""
+        if text not in self.state.notes:
+            self.state.notes = (*self.state.notes, text)

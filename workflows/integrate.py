@@ -1,0 +1,136 @@
+"""Integration: all files together, whole-project checks, repair rounds; then scores for what they saved."""
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from orchestrator.contracts.calls import PromptParts
+    from orchestrator.contracts.names import ACTIVITY_CHECK
+    from orchestrator.contracts.tools import CheckInput, CheckOutcome
+    from orchestrator.domain import steps
+    from orchestrator.domain.calls import GiveUp
+    from orchestrator.domain.findings import CheckStatus
+    from orchestrator.domain.integration import ProjectCheck, after_check, drafts, repaired_one, validators
+    from orchestrator.domain.quality import RULES
+    from orchestrator.domain.routing import escalated, ranked
+    from orchestrator.domain.steps import Check, TaskStatus
+    from orchestrator.domain.tasks import Stage
+
+from workflows.context import RunContext, Stopped
+from workflows.model_calls import Slot, call_model
+from workflows.tasks import brief, context_of, model_of, note_unsafe, passed, run_task, unchecked
+
+
+async def integrate(ctx: RunContext) -> None:
+    """Check and repair until the project passes, nothing more can be done, or the run stops."""
+    state = ctx.state
+    while not state.integration.done:
+        await ctx.gate()
+        if state.integration.pending:
+            await _repair_round(ctx)
+            continue
+        check = await _check(ctx)
+        integration, restored = after_check(state.integration, check, state.plan, state.tasks)
+        for task_id, draft in restored.items():
+            best = ctx.task(task_id).best
+            if best is not None:
+                ctx.set_task(task_id, steps.repaired(ctx.task(task_id), draft, best.author))
+        state.integration = integration
+        ctx.emit("integrated", check.summary or ("passed" if check.passed else "failed"))
+    if state.integration.best and state.integration.best.passed:
+        await _score_saved(ctx)
+
+
+async def _check(ctx: RunContext) -> ProjectCheck:
+    found = drafts(ctx.state.plan, ctx.state.tasks)
+    paths = [path for draft in found.values() for path in draft.paths]
+    names = validators(ctx.state.plan, paths)
+    if not names or not found:
+        return ProjectCheck(passed=True, summary="nothing to check")
+    try:
+        outcome: CheckOutcome = await ctx.tool(
+            ACTIVITY_CHECK,
+            CheckInput(drafts=tuple(found.values()), validators=names),
+            CheckOutcome,
+            f"whole project, round {ctx.state.integration.round}",
+        )
+    except ActivityError as error:
+        return ProjectCheck(passed=True, unchecked=f"the project could not be checked: {error.cause or error}"[:200])
+    note_unsafe(ctx, outcome)
+    return ProjectCheck(
+        passed=passed(outcome),
+        findings=sum(v.findings for v in outcome.verdicts if v.status is CheckStatus.FAILED),
+        unchecked=unchecked(outcome),
+        summary=outcome.summary,
+        detail=outcome.findings,
+        paths=outcome.paths,
+    )
+
+
+async def _repair_round(ctx: RunContext) -> None:
+    """Repair all tasks of the round side by side. Raises Stopped if the run stops before they are through."""
+    slots = asyncio.Semaphore(ctx.spec.concurrency)
+
+    async def one(task_id: str) -> None:
+        async with slots:
+            await _repair(ctx, task_id)
+
+    outcomes = await asyncio.gather(
+        *(one(task_id) for task_id in ctx.state.integration.pending), return_exceptions=True
+    )
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+async def _repair(ctx: RunContext, task_id: str) -> None:
+    task, state, prepared = ctx.spec_of(task_id), ctx.task(task_id), ctx.state.prepared
+    assert state.best is not None and prepared is not None
+    integration = ctx.state.integration
+    ranking = escalated(
+        ranked(Stage.REPAIR, task.type, ctx.models(), ctx.routing()),
+        model_of(ctx, state.best.author),
+        integration.round - 1,
+    )
+    parts = PromptParts(
+        project=prepared.project,
+        criteria=prepared.criteria,
+        task=brief(task),
+        context=context_of(ctx, task),
+        draft=state.best.draft,
+        findings=integration.best.detail if integration.best else None,
+    )
+    slot = Slot(
+        task=task_id,
+        stage=Stage.REPAIR,
+        task_type=task.type,
+        generation=state.generation,
+        iteration=integration.round,
+    )
+    result = await call_model(ctx, slot, ranking, parts)
+    if isinstance(result, GiveUp):
+        ctx.state.exhausted = ctx.state.exhausted or result.exhausted
+        ctx.emit("call_refused", f"repair: {result.reason}", task_id)
+    elif result.draft is not None:
+        ctx.set_task(task_id, steps.repaired(ctx.task(task_id), result.draft, result.model))
+    ctx.state.integration = repaired_one(ctx.state.integration, task_id)
+
+
+async def _score_saved(ctx: RunContext) -> None:
+    """Tasks whose own check failed, perhaps through another's fault, get their score now that all passes."""
+    check = ctx.state.integration.best
+    assert check is not None
+    saved = [
+        task
+        for task in ctx.state.plan
+        if (state := ctx.task(task.id)).status is TaskStatus.FAILED and state.best is not None
+    ]
+    for task in saved:
+        verdict = Check(passed=True, unchecked=check.unchecked, summary="passes with the whole project")
+        ctx.set_task(task.id, steps.rejudge(ctx.task(task.id), verdict, RULES[task.type]))
+    unfinished = [task for task in ctx.state.plan if ctx.task(task.id).status is TaskStatus.RUNNING]
+    await asyncio.gather(*(run_task(ctx, task) for task in unfinished))
+    if any(ctx.task(task.id).status is TaskStatus.RUNNING for task in unfinished):
+        raise Stopped

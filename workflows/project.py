@@ -1,0 +1,354 @@
+"""ProjectWorkflow: one project run, from its text to published software. It decides nothing: the core does."""
+
+import asyncio
+import re
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+
+with workflow.unsafe.imports_passed_through():
+    from orchestrator.contracts import names
+    from orchestrator.contracts.calls import PromptParts
+    from orchestrator.contracts.project import BreakerView, BudgetView, Event, ProjectView, TaskView
+    from orchestrator.contracts.state import ProjectInput, ProjectState
+    from orchestrator.contracts.tools import (
+        CallRecord,
+        OpenCall,
+        PrepareInput,
+        PrepareResult,
+        PublishInput,
+        PublishResult,
+        ReconcileInput,
+        ReconcileResult,
+        StateInput,
+        TextInput,
+    )
+    from orchestrator.domain.calls import GiveUp
+    from orchestrator.domain.integration import drafts
+    from orchestrator.domain.ledger import Ledger
+    from orchestrator.domain.money import cost_micro, usd
+    from orchestrator.domain.outcome import ProjectStatus, ending, quality
+    from orchestrator.domain.refs import BlobRef
+    from orchestrator.domain.routing import ranked
+    from orchestrator.domain.steps import FINAL, TaskState, TaskStatus, skip
+    from orchestrator.domain.tasks import Stage, TaskSpec, TaskType
+
+from workflows import views
+from workflows.context import RunContext, Stopped
+from workflows.integrate import integrate
+from workflows.model_calls import PROJECT, Slot, call_model
+from workflows.tasks import run_tasks
+
+_STATUS = SearchAttributeKey.for_keyword("OrchStatus")
+_PHASE = SearchAttributeKey.for_keyword("OrchPhase")
+_SPENT = SearchAttributeKey.for_float("OrchSpentUsd")
+_QUALITY = SearchAttributeKey.for_float("OrchQuality")
+_DONE = SearchAttributeKey.for_int("OrchTasksDone")
+_TOTAL = SearchAttributeKey.for_int("OrchTasksTotal")
+
+
+@workflow.defn(name=names.PROJECT_WORKFLOW)
+class ProjectWorkflow:
+    """Owns plan, ledger, breaker and pause of one project."""
+
+    @workflow.init
+    def __init__(self, run_input: ProjectInput) -> None:
+        spec = run_input.spec
+        state = run_input.state or ProjectState(
+            started_s=workflow.time(), ledger=Ledger(max_micro=spec.max_micro)
+        )
+        self.ctx = RunContext(spec, state)
+        self.closed = False
+
+    @workflow.run
+    async def run(self, run_input: ProjectInput) -> ProjectView:
+        """Drive the run to its end; the result is a ProjectView with all tasks and the manifest."""
+        driver = asyncio.create_task(self._drive())
+        clock = asyncio.create_task(self._watch_time())
+        painter = asyncio.create_task(self._paint())
+        try:
+            await workflow.wait_condition(driver.done)
+        except asyncio.CancelledError:
+            self.ctx.stop(ProjectStatus.CANCELLED, "cancelled on request")
+            await workflow.wait_condition(driver.done)
+        self.closed = True
+        await clock
+        await painter
+        result = await driver
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if result is None:
+            workflow.continue_as_new(ProjectInput(spec=self.ctx.spec, state=self.ctx.state))
+        return result
+
+    # The run
+
+    async def _drive(self) -> ProjectView | None:
+        """All phases; None if the run drained and has to continue in a new execution."""
+        ctx = self.ctx
+        try:
+            await self._prepare()
+            if not ctx.state.plan:
+                await self._plan()
+            if ctx.state.plan:
+                if ctx.state.phase is not ProjectStatus.INTEGRATING:
+                    await self._enter(ProjectStatus.RUNNING)
+                await run_tasks(ctx)
+                await ctx.gate()
+                await self._enter(ProjectStatus.INTEGRATING)
+                await integrate(ctx)
+        except Stopped:
+            if ctx.state.stopped is None:
+                await self._flush()
+                return None
+            self._end_open_tasks()
+        return await self._publish()
+
+    async def _prepare(self) -> None:
+        state, spec = self.ctx.state, self.ctx.spec
+        if state.prepared is None:
+            self._show_search_attributes(ProjectStatus.PLANNING)
+            self.ctx.emit("started", f"budget ${usd(spec.max_micro):.2f}, time limit {spec.time_limit_s:.0f} s")
+            state.prepared = await self.ctx.tool(
+                names.ACTIVITY_PREPARE,
+                PrepareInput(project=spec.project, criteria=spec.criteria),
+                PrepareResult,
+                "store the texts, look for vendors",
+            )
+            # From here on the texts are in the store: continue-as-new does not carry them.
+            self.ctx.spec = spec.model_copy(update={"project": "", "criteria": ""})
+            if self.ctx.simulated():
+                self.ctx.note("simulated models did the work: no vendor key is configured")
+
+    async def _plan(self) -> None:
+        ctx, state = self.ctx, self.ctx.state
+        assert state.prepared is not None
+        slot = Slot(task=PROJECT, stage=Stage.PLAN, task_type=TaskType.COMPLEX_REASONING)
+        ranking = ranked(Stage.PLAN, slot.task_type, ctx.models(), ctx.routing())
+        parts = PromptParts(project=state.prepared.project, criteria=state.prepared.criteria)
+        result = await call_model(ctx, slot, ranking, parts)
+        if isinstance(result, GiveUp):
+            state.failure = f"no plan: {result.reason}"
+            state.exhausted = result.exhausted
+            ctx.emit("plan_failed", result.reason)
+            return
+        state.plan = result.plan
+        for task in result.plan:
+            ctx.set_task(task.id, TaskState())
+        ctx.emit("planned", f"{len(result.plan)} tasks by {result.model}")
+
+    async def _enter(self, phase: ProjectStatus) -> None:
+        """A phase begins: show it, and keep the state for a resume."""
+        ctx = self.ctx
+        if ctx.state.phase is phase:
+            return
+        ctx.state.phase = phase
+        ctx.emit("phase", phase.value)
+        self._show_search_attributes(phase)
+        await self._save_state()
+
+    def _end_open_tasks(self) -> None:
+        """After a stop: tasks that never ran stay pending in the state, and say why nothing came of them."""
+        reason = self.ctx.state.stop_reason
+        for task_id, state in self.ctx.state.tasks.items():
+            if state.status not in FINAL and not state.reason:
+                self.ctx.set_task(task_id, state.model_copy(update={"reason": reason}))
+
+    async def _publish(self) -> ProjectView:
+        """Reconcile uncertain charges, decide the status, store manifest and report."""
+        ctx, state = self.ctx, self.ctx.state
+        await self._reconcile()
+        end = ending(
+            list(state.tasks.values()),
+            state.integration,
+            state.stopped,
+            state.stop_reason,
+            state.exhausted,
+            state.failure,
+        )
+        ctx.emit("finished", f"{end.status.value}{': ' + end.reason if end.reason else ''}")
+        state.phase = end.status
+        await self._flush()
+        view = views.project_view(ctx, end)
+        assert state.prepared is not None
+        published: PublishResult = await ctx.tool(
+            names.ACTIVITY_PUBLISH,
+            PublishInput(
+                namespace=ctx.namespace,
+                project=ctx.spec.project_id,
+                view_json=view.model_dump_json(),
+                project_text=state.prepared.project,
+                criteria=state.prepared.criteria,
+                plan=state.plan,
+                drafts=drafts(state.plan, state.tasks),
+                calls=state.record_segments,
+                events=state.event_segments,
+                findings=state.integration.best.detail if state.integration.best else None,
+            ),
+            PublishResult,
+            "manifest and report",
+        )
+        await self._save_state()
+        self._show_search_attributes(end.status)
+        workflow.set_current_details(views.details(ctx, end))
+        return view.model_copy(update={"manifest": published.manifest})
+
+    async def _reconcile(self) -> None:
+        """Uncertain calls that did finish get their actual cost."""
+        ctx, ledger = self.ctx, self.ctx.state.ledger
+        if not ledger.uncertain:
+            return
+        prices = {model.id: model.prices for model in ctx.spec.models}
+        open_calls = tuple(
+            OpenCall(key=key, prices=prices[charge.model]) for key, charge in ledger.uncertain.items()
+        )
+        found: ReconcileResult = await ctx.tool(
+            names.ACTIVITY_RECONCILE,
+            ReconcileInput(calls=open_calls),
+            ReconcileResult,
+            f"{len(open_calls)} calls of unknown fate",
+        )
+        for key, usage in found.finished.items():
+            charge = ledger.uncertain[key]
+            actual = min(cost_micro(usage, prices[charge.model]), charge.amount_micro)
+            ctx.state.ledger = ctx.state.ledger.reconcile(key, actual)
+            ctx.reconcile_spending(key, actual, charge.amount_micro)
+            ctx.emit("reconciled", f"{key} cost ${usd(actual):.6f}")
+
+    async def _flush(self) -> None:
+        """Event log and call records go to the store."""
+        state = self.ctx.state
+        if state.records:
+            text = _json_list([record.model_dump_json() for record in state.records])
+            state.record_segments = (*state.record_segments, await self._store(text))
+            state.records = []
+        text = _json_list([event.model_dump_json() for event in state.events])
+        state.event_segments = (*state.event_segments, await self._store(text))
+        state.events = []
+
+    async def _store(self, text: str) -> BlobRef:
+        stored: BlobRef = await self.ctx.tool(names.ACTIVITY_STORE_TEXT, TextInput(text=text), BlobRef, "log segment")
+        return stored
+
+    async def _save_state(self) -> None:
+        ctx = self.ctx
+        await ctx.tool(
+            names.ACTIVITY_SAVE_STATE,
+            StateInput(
+                namespace=ctx.namespace,
+                project=ctx.spec.project_id,
+                state_json=ctx.state.model_dump_json(),
+            ),
+            None,
+            ctx.state.phase.value,
+        )
+
+    # Beside the run
+
+    async def _watch_time(self) -> None:
+        """Ends the run when its active time is used up."""
+        ctx = self.ctx
+        while not self.closed:
+            if ctx.paused:
+                await workflow.wait_condition(lambda: self.closed or not ctx.paused)
+                continue
+            left_s = ctx.spec.time_limit_s - ctx.active_s()
+            if left_s <= 0:
+                ctx.stop(ProjectStatus.TIMEOUT, f"the time limit of {ctx.spec.time_limit_s:.0f} s is used up")
+                return
+            try:
+                await workflow.wait_condition(
+                    lambda: self.closed or ctx.paused, timeout=left_s, timeout_summary="time limit"
+                )
+            except TimeoutError:
+                continue
+
+    async def _paint(self) -> None:
+        """Keeps the Web UI's details current: after each event, without events of its own."""
+        ctx, shown = self.ctx, 0
+        while not self.closed:
+            shown = ctx.state.next_event
+            workflow.set_current_details(views.details(ctx))
+            await workflow.wait_condition(lambda: self.closed or ctx.state.next_event != shown)  # noqa: B023
+
+    def _show_search_attributes(self, status: ProjectStatus) -> None:
+        ctx = self.ctx
+        if not ctx.spec.search_attributes:
+            return
+        tasks = list(ctx.state.tasks.values())
+        updates: list[SearchAttributeUpdate[Any]] = [
+            _STATUS.value_set(status.value),
+            _PHASE.value_set(ctx.state.phase.value),
+            _SPENT.value_set(usd(ctx.state.ledger.spent_micro)),
+            _DONE.value_set(sum(task.status in FINAL for task in tasks)),
+            _TOTAL.value_set(len(tasks)),
+        ]
+        score = quality(tasks)
+        if score is not None:
+            updates.append(_QUALITY.value_set(score))
+        workflow.upsert_search_attributes(updates)
+
+    # Messages
+
+    @workflow.signal(name=names.SIGNAL_PAUSE, description="Start nothing new; what is in flight finishes.")
+    def pause(self, reason: str = "") -> None:
+        ctx = self.ctx
+        if not ctx.paused:
+            ctx.state.paused_at_s = ctx.now_s()
+            ctx.emit("paused", _one_line(reason))
+            self._show_search_attributes(ProjectStatus.PAUSED)
+
+    @workflow.signal(name=names.SIGNAL_RESUME, description="Go on after a pause.")
+    def resume(self) -> None:
+        ctx = self.ctx
+        if ctx.state.paused_at_s is not None:
+            ctx.state.paused_s += ctx.now_s() - ctx.state.paused_at_s
+            ctx.state.paused_at_s = None
+            ctx.emit("resumed", "")
+            self._show_search_attributes(ctx.state.phase)
+
+    @workflow.signal(name=names.SIGNAL_CANCEL_TASK, description="Stop one task; what depends on it is skipped.")
+    def cancel_task(self, id: str = "") -> None:
+        if id in self.ctx.state.tasks and self.ctx.task(id).status not in FINAL:
+            self.ctx.emit("task_cancel_requested", "", id)
+            if self.ctx.task(id).status is TaskStatus.PENDING:
+                self.ctx.set_task(id, skip(self.ctx.task(id), "cancelled by the user"))
+            self.ctx.cancel_task(id)
+
+    @workflow.query(name=names.QUERY_STATUS)
+    def status(self) -> ProjectView:
+        return views.project_view(self.ctx)
+
+    @workflow.query(name=names.QUERY_TASKS)
+    def tasks(self, page: int = 0) -> tuple[TaskView, ...]:
+        return views.tasks_page(self.ctx, page)
+
+    @workflow.query(name=names.QUERY_PLAN)
+    def plan(self) -> tuple[TaskSpec, ...]:
+        return self.ctx.state.plan
+
+    @workflow.query(name=names.QUERY_BUDGET)
+    def budget(self) -> BudgetView:
+        return views.budget_view(self.ctx)
+
+    @workflow.query(name=names.QUERY_BREAKERS)
+    def breakers(self) -> tuple[BreakerView, ...]:
+        return views.breaker_views(self.ctx)
+
+    @workflow.query(name=names.QUERY_AUDIT)
+    def audit(self, page: int = 0) -> tuple[CallRecord, ...]:
+        """Settled calls since the last flush to the store, 200 a page."""
+        return tuple(self.ctx.state.records[page * views.PAGE : (page + 1) * views.PAGE])
+
+    @workflow.query(name=names.QUERY_EVENTS)
+    def events(self, since: int = 0) -> tuple[Event, ...]:
+        """Events after sequence number `since`, those of this execution, at most 500."""
+        return tuple(event for event in self.ctx.state.events if event.seq > since)[:500]
+
+
+def _json_list(items: list[str]) -> str:
+    return "[" + ",".join(items) + "]"
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"[^\x20-\x7e\u00a0-\ud7ff]+", " ", text)[:200]

@@ -1,0 +1,227 @@
+"""Runs tasks: each performs the steps that the step machine asks for; the schedule says which starts when."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from orchestrator.contracts.calls import CallResult, ContextDraft, PromptParts, TaskBrief
+    from orchestrator.contracts.names import ACTIVITY_VALIDATE, QUEUE_TOOLS
+    from orchestrator.contracts.tools import CheckInput, CheckOutcome
+    from orchestrator.domain import steps
+    from orchestrator.domain.calls import GiveUp
+    from orchestrator.domain.findings import CheckStatus
+    from orchestrator.domain.model import ModelSpec
+    from orchestrator.domain.quality import JUDGES, RULES
+    from orchestrator.domain.routing import away_from, escalated, ranked
+    from orchestrator.domain.schedule import ready, remaining_path, skip_hopeless, upstream
+    from orchestrator.domain.steps import Check, Review, Step, TaskState, TaskStatus
+    from orchestrator.domain.tasks import Stage, TaskSpec
+
+from workflows.context import LOST_ATTEMPTS, RunContext, Stopped
+from workflows.model_calls import Slot, call_model
+
+
+async def run_tasks(ctx: RunContext) -> None:
+    """Run the plan until every task has a final status, or the run stops."""
+    length = remaining_path(ctx.state.plan)
+    running: dict[str, asyncio.Task[None]] = {}
+    resumed = [task for task in ctx.state.plan if ctx.task(task.id).status is TaskStatus.RUNNING]
+    while True:
+        for task_id, state in skip_hopeless(ctx.state.plan, ctx.state.tasks).items():
+            ctx.set_task(task_id, state)
+        waiting = resumed + ready(ctx.state.plan, ctx.state.tasks, length)
+        resumed = []
+        if not ctx.must_stop and not ctx.paused:
+            for task in waiting[: ctx.spec.concurrency - len(running)]:
+                ctx.set_task(task.id, steps.start(ctx.task(task.id)))
+                running[task.id] = asyncio.create_task(run_task(ctx, task), name=task.id)
+        if not running and (ctx.must_stop or not waiting):
+            return
+
+        def something_changed(more: bool = bool(waiting)) -> bool:
+            if any(job.done() for job in running.values()):
+                return True
+            if ctx.must_stop:
+                return not running
+            return more and not ctx.paused and len(running) < ctx.spec.concurrency
+
+        await workflow.wait_condition(something_changed)
+        for task_id in [task_id for task_id, job in running.items() if job.done()]:
+            await running.pop(task_id)
+
+
+async def run_task(ctx: RunContext, task: TaskSpec) -> None:
+    """Perform steps until the task has a final status, or the run stops."""
+    rules = RULES[task.type]
+    while wanted := steps.next_steps(ctx.task(task.id)):
+        outcomes = await asyncio.gather(
+            *(_perform(ctx, task, step) for step in wanted), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException) and not isinstance(outcome, Stopped):
+                raise outcome
+        if any(isinstance(outcome, Stopped) for outcome in outcomes):
+            break
+    state = ctx.task(task.id)
+    if state.status is TaskStatus.RUNNING and task.id in ctx.cancelled_tasks:
+        ctx.set_task(task.id, steps.skip(state, "cancelled by the user"))
+    elif state.status is TaskStatus.RUNNING and ctx.state.stopped is not None:
+        ctx.set_task(task.id, steps.finish(state, ctx.state.stop_reason, rules))
+
+
+async def _perform(ctx: RunContext, task: TaskSpec, step: Step) -> None:
+    """Perform one step and put its outcome into the task's state."""
+    rules = RULES[task.type]
+    if step.stage is None:
+        check = await _validate(ctx, task)
+        ctx.set_task(task.id, steps.checked(ctx.task(task.id), check, rules))
+        return
+    state = ctx.task(task.id)
+    slot = Slot(
+        task=task.id,
+        stage=step.stage,
+        task_type=task.type,
+        generation=state.generation,
+        iteration=state.iteration,
+        role=step.role,
+    )
+    result = await call_model(ctx, slot, _ranking(ctx, task, state, step), parts_for(ctx, task, state, step.stage))
+    state = ctx.task(task.id)
+    if isinstance(result, GiveUp):
+        if result.exhausted:
+            ctx.state.exhausted = True
+        ctx.emit("call_refused", f"{step.stage.value}: {result.reason}", task.id)
+        ctx.set_task(task.id, steps.unanswered(state, step, result.reason, rules))
+    else:
+        ctx.set_task(task.id, _answered(state, step, result, task))
+
+
+def _answered(state: TaskState, step: Step, result: CallResult, task: TaskSpec) -> TaskState:
+    rules = RULES[task.type]
+    if result.draft is not None:
+        return steps.drafted(state, result.draft, result.model)
+    if result.critique is not None:
+        review = Review(
+            revise=result.critique.revise,
+            score=result.critique.score,
+            reviewer=result.model,
+            critique=result.critique_ref,
+        )
+        return steps.reviewed(state, review, rules)
+    return steps.judged(state, step.role, result.score, rules)
+
+
+def model_of(ctx: RunContext, model_id: str) -> ModelSpec | None:
+    """The model with this id, if the run has it."""
+    return next((model for model in ctx.models() if model.id == model_id), None)
+
+
+def _ranking(ctx: RunContext, task: TaskSpec, state: TaskState, step: Step) -> tuple[ModelSpec, ...]:
+    assert step.stage is not None
+    ranking = ranked(step.stage, task.type, ctx.models(), ctx.routing())
+    author = model_of(ctx, state.current.author) if state.current else None
+    if step.stage is Stage.GENERATE:
+        return escalated(ranking, model_of(ctx, state.first_author), state.escalations)
+    if step.stage is Stage.REVISE:
+        return escalated(ranking, author, 0)
+    others = (author,) if author else ()
+    if step.role == JUDGES[1]:
+        first = away_from(ranking, others)[0]
+        return away_from(ranking, (*others, first))
+    return away_from(ranking, others)
+
+
+def parts_for(ctx: RunContext, task: TaskSpec, state: TaskState, stage: Stage) -> PromptParts:
+    """References to what the stage's prompt is made of."""
+    prepared = ctx.state.prepared
+    assert prepared is not None
+    version = (state.best or state.current) if stage is Stage.GENERATE else state.current
+    review = state.review
+    sees_verdicts = stage in (Stage.GENERATE, Stage.REVISE)
+    return PromptParts(
+        project=prepared.project,
+        criteria=prepared.criteria,
+        task=brief(task),
+        context=context_of(ctx, task),
+        draft=version.draft if version else None,
+        findings=version.check.findings if version and version.check and sees_verdicts else None,
+        critique=review.critique if review and sees_verdicts else None,
+        attempts=state.attempts if stage is Stage.GENERATE else (),
+    )
+
+
+def brief(task: TaskSpec) -> TaskBrief:
+    """What a prompt says about a task."""
+    return TaskBrief(id=task.id, title=task.title, type=task.type, files=task.files, prompt=task.prompt)
+
+
+def context_of(ctx: RunContext, task: TaskSpec) -> tuple[ContextDraft, ...]:
+    """The results of the task's direct dependencies."""
+    found = []
+    for dependency in task.dependencies:
+        best = ctx.task(dependency).best
+        if best is not None:
+            found.append(
+                ContextDraft(task=dependency, title=ctx.spec_of(dependency).title, draft=best.draft)
+            )
+    return tuple(found)
+
+
+async def _validate(ctx: RunContext, task: TaskSpec) -> Check:
+    """The validators' word on the current draft, together with everything that it builds on."""
+    await ctx.gate(task.id)
+    current = ctx.task(task.id).current
+    assert current is not None
+    if not task.validators:
+        return Check(passed=True, summary="no validators")
+    everything = upstream(ctx.state.plan, (task.id,), len(ctx.state.plan))
+    below = [best.draft for name in everything if name != task.id and (best := ctx.task(name).best)]
+    timeouts = ctx.spec.timeouts
+    handle = workflow.start_activity(
+        ACTIVITY_VALIDATE,
+        CheckInput(drafts=(*below, current.draft), own=current.draft.paths, validators=task.validators),
+        task_queue=QUEUE_TOOLS,
+        result_type=CheckOutcome,
+        start_to_close_timeout=timedelta(seconds=timeouts.tool_s),
+        schedule_to_close_timeout=timedelta(seconds=timeouts.give_up_s),
+        heartbeat_timeout=timedelta(seconds=timeouts.heartbeat_s),
+        retry_policy=LOST_ATTEMPTS,
+        summary=f"{task.id} validate #{ctx.task(task.id).iteration}",
+    )
+    try:
+        outcome: CheckOutcome = await ctx.execute(handle, task.id, "validate")
+    except ActivityError as error:
+        if ctx.must_stop or task.id in ctx.cancelled_tasks:
+            raise Stopped from None
+        return Check(passed=True, unchecked=f"checks could not run: {error.cause or error}"[:200])
+    ctx.emit("validated", outcome.summary, task.id)
+    note_unsafe(ctx, outcome)
+    return Check(
+        passed=passed(outcome),
+        unchecked=unchecked(outcome),
+        summary=outcome.summary,
+        findings=outcome.findings,
+    )
+
+
+def passed(outcome: CheckOutcome) -> bool:
+    """No validator rejected the files."""
+    return all(verdict.status is not CheckStatus.FAILED for verdict in outcome.verdicts)
+
+
+def unchecked(outcome: CheckOutcome) -> str:
+    """Which validators could not run and why, empty if all did."""
+    return "; ".join(
+        f"{verdict.validator} could not run: {verdict.reason}"
+        for verdict in outcome.verdicts
+        if verdict.status is CheckStatus.UNCHECKED
+    )[:200]
+
+
+def note_unsafe(ctx: RunContext, outcome: CheckOutcome) -> None:
+    """Every result says it when code ran without a sandbox."""
+    if outcome.unsafe:
+        ctx.note("generated code ran WITHOUT a sandbox (ORCH_SANDBOX=unsafe)")

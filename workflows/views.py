@@ -1,0 +1,127 @@
+"""What queries, the Web UI and the result show of a run."""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from orchestrator.contracts.names import workflow_id
+    from orchestrator.contracts.project import BreakerView, BudgetView, ProjectView, TaskView
+    from orchestrator.domain.breaker import CircuitState
+    from orchestrator.domain.money import usd
+    from orchestrator.domain.outcome import Ending, ProjectStatus, quality
+    from orchestrator.domain.steps import FINAL
+    from orchestrator.domain.tasks import TaskSpec
+
+from workflows.context import RunContext
+from workflows.model_calls import PROJECT
+
+PAGE = 200
+_ROWS_IN_DETAILS = 60
+
+
+def task_view(ctx: RunContext, task: TaskSpec) -> TaskView:
+    """One task."""
+    state = ctx.task(task.id)
+    spending = ctx.state.spending.get(task.id)
+    version = state.best or state.current
+    return TaskView(
+        id=task.id,
+        title=task.title,
+        type=task.type,
+        status=state.status.value,
+        stage=", ".join(ctx.doing.get(task.id, ())),
+        score=state.best.score if state.best else None,
+        model=version.author if version else "",
+        reviewer=state.reviewer,
+        iterations=0 if state.current is None and state.best is None else state.iteration,
+        spent_micro=sum(spending.by_stage.values()) if spending else 0,
+        uncertain_micro=sum(spending.uncertain.values()) if spending else 0,
+        files=version.draft.paths if version else task.files,
+        reason=state.reason,
+        spent_by_stage=spending.by_stage if spending else {},
+        attempts=state.attempts,
+    )
+
+
+def tasks_page(ctx: RunContext, page: int) -> tuple[TaskView, ...]:
+    """Tasks in plan order, 200 a page, pages counted from 0."""
+    return tuple(task_view(ctx, task) for task in ctx.state.plan[page * PAGE : (page + 1) * PAGE])
+
+
+def project_view(ctx: RunContext, end: Ending | None = None) -> ProjectView:
+    """The head of the run, without its tasks; with an ending, the result with all of them."""
+    state = ctx.state
+    status = end.status if end else (ProjectStatus.PAUSED if ctx.paused else state.phase)
+    own = state.spending.get(PROJECT)
+    return ProjectView(
+        project_id=ctx.spec.project_id,
+        workflow_id=workflow_id(ctx.spec.project_id),
+        status=status,
+        spent_micro=state.ledger.spent_micro,
+        uncertain_micro=state.ledger.uncertain_micro,
+        reserved_micro=state.ledger.reserved_micro,
+        max_micro=state.ledger.max_micro,
+        quality_score=quality(list(state.tasks.values())),
+        calls=sum(spending.calls for spending in state.spending.values()),
+        elapsed_s=round(ctx.active_s(), 3),
+        simulated=ctx.simulated(),
+        sandbox=state.prepared.sandbox if state.prepared else "",
+        reason=end.reason if end else "",
+        notes=state.notes,
+        tasks_done=sum(task.status in FINAL for task in state.tasks.values()),
+        tasks_total=len(state.plan),
+        tasks=tuple(task_view(ctx, task) for task in state.plan) if end else (),
+        spent_by_stage=own.by_stage if own else {},
+    )
+
+
+def budget_view(ctx: RunContext) -> BudgetView:
+    ledger = ctx.state.ledger
+    return BudgetView(
+        max_micro=ledger.max_micro,
+        spent_micro=ledger.spent_micro,
+        uncertain_micro=ledger.uncertain_micro,
+        reserved_micro=ledger.reserved_micro,
+        waiting=len(ctx.waiters),
+    )
+
+
+def breaker_views(ctx: RunContext) -> tuple[BreakerView, ...]:
+    return tuple(
+        BreakerView(
+            scope=scope,
+            state=circuit.state.value,
+            strikes=circuit.strikes,
+            reason=circuit.reason,
+            open_until_s=circuit.open_until_s if circuit.state is CircuitState.OPEN else None,
+        )
+        for scope, circuit in ctx.state.breakers.circuits.items()
+    )
+
+
+def details(ctx: RunContext, end: Ending | None = None) -> str:
+    """The run as Markdown, for the Web UI."""
+    head = project_view(ctx, end)
+    lines = [
+        f"**{head.status.value}**{' (simulated models)' if head.simulated else ''}"
+        f" · {head.tasks_done}/{head.tasks_total} tasks · ${usd(head.spent_micro):.4f} of ${usd(head.max_micro):.2f}"
+        f" · {head.calls} calls",
+    ]
+    if head.reason:
+        lines += ["", _plain(head.reason)]
+    if ctx.state.plan:
+        lines += ["", "| task | status | now | model | score | usd |", "|---|---|---|---|---|---|"]
+        for task in ctx.state.plan[:_ROWS_IN_DETAILS]:
+            view = task_view(ctx, task)
+            score = "" if view.score is None else f"{view.score:.2f}"
+            lines.append(
+                f"| {view.id} {_plain(view.title)} | {view.status} | {view.stage} | {view.model} | {score}"
+                f" | {usd(view.spent_micro):.4f} |"
+            )
+        if len(ctx.state.plan) > _ROWS_IN_DETAILS:
+            lines.append(f"\n… and {len(ctx.state.plan) - _ROWS_IN_DETAILS} more tasks")
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """Text of users and models inside Markdown: no markup, no table cells."""
+    return "".join(" " if ch in "|<>`*_[]()#\r\n" else ch for ch in text)[:80]
