@@ -50,7 +50,7 @@ def check_target(target: Path, project_id: str) -> None:
     """Raises UserInputError unless an export of the project may take the place of `target`.
 
     It may where nothing is there, or an empty folder, or an earlier export of the same project in which
-    nothing was added or changed since; what tests and tools leave behind (such as `__pycache__`) does not count.
+    nothing was added or changed since; what tools leave behind (such as `__pycache__`) does not count.
     """
     target = _located(target)
     try:

@@ -4,8 +4,8 @@ import re
 import unicodedata
 
 _HOSTILE_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-_MARKDOWN = re.compile(r"[\\`*_\[\]{}()#!|~$:@^]")
-_LIST_MARK = re.compile(r"^(\d+(?=[.)])|(?=[-+=]))")
+_MARKDOWN = re.compile(r"[\\`*_\[\]{}()#!|~$@^]|:(?=//)|(?<=mailto):|(?<=xmpp):|(?<=www)\.", re.IGNORECASE)
+_LIST_MARK = re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[-+=]))")
 _BACKTICKS = re.compile(r"`+")
 
 
