@@ -1,4 +1,4 @@
-"""Project files: YAML with the names of the flags of `start`; errors say file, line, column, field and the fix."""
+"""Project files: YAML with the names of the flags of `start`; errors say where, what, and the fix."""
 
 import difflib
 from collections.abc import Callable

@@ -1,0 +1,79 @@
+"""Console script `orch-cli`: gathers the commands and turns every outcome into an exit code."""
+
+import os
+import sys
+
+import typer
+
+from cli import catalog, doctor, runs, server, start, worker
+
+app = typer.Typer(
+    name="orch-cli",
+    help="From a sentence to tested software: every run is a Temporal workflow.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("start")(start.start)
+app.command("status")(runs.status)
+app.command("watch")(runs.watch)
+app.command("list")(runs.list_projects)
+app.command("pause")(runs.pause)
+app.command("resume")(runs.resume)
+app.command("cancel")(runs.cancel)
+app.command("export")(runs.export)
+app.command("models")(catalog.models)
+app.command("doctor")(doctor.doctor)
+app.add_typer(server.app, name="server")
+app.add_typer(worker.app, name="worker")
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; returns the exit code. Errors are one line on stderr."""
+    try:
+        app(arguments, prog_name="orch-cli")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has left: there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001  every error becomes an exit code, and all of it is shown
+        return _report(error)
+    return 0
+
+
+def _report(error: Exception) -> int:
+    from orchestrator.domain.errors import OrchError, UserInputError
+
+    if not isinstance(error, OrchError):
+        import traceback
+
+        traceback.print_exception(error)
+        return 1
+    from cli.console import say
+
+    say(f"error: {error}")
+    return 2 if isinstance(error, UserInputError) else 1
+
+
+def main() -> None:
+    """Entry point; never returns."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    code = run(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            code = code or 1
+    # A process that used a Temporal client may crash in the interpreter's shutdown and lose its exit code.
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""What is shown while a run is under way: a live table on a terminal, one line per event elsewhere."""
+
+import sys
+import time
+from typing import Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from cli.console import say
+from cli.results import SIMULATED_NOTICE, duration, money, spending
+from orchestrator.artifacts.text import one_line
+from orchestrator.contracts.project import Event, ProjectView, TaskView
+
+_DONE_STYLES = {"COMPLETED": "green", "DEGRADED": "yellow", "FAILED": "red", "RUNNING": "cyan"}
+_LOUD_EVENTS = ("breaker", "paused", "resumed", "fallback", "uncertain")
+
+
+class Progress(Protocol):
+    """Where progress goes."""
+
+    def event(self, event: Event) -> None:
+        """Something happened in the run."""
+
+    def view(self, view: ProjectView) -> None:
+        """The run's state, polled."""
+
+    def note(self, text: str) -> None:
+        """Something that the reader must know, about the wait and not the run."""
+
+    def close(self) -> None:
+        """No more progress: what was shown stays."""
+
+
+def progress_for_terminal() -> Progress:
+    """The live table where stderr is a terminal, plain lines elsewhere."""
+    return LiveProgress() if sys.stderr.isatty() else PlainProgress()
+
+
+class PlainProgress:
+    """One line per event, fit for a log."""
+
+    def event(self, event: Event) -> None:
+        """Time, task, what happened."""
+        clock = time.strftime("%H:%M:%S", time.localtime(event.time_s))
+        subject = f"{one_line(event.task, 20)} " if event.task else ""
+        say(f"{clock} {subject}{_text_of(event)}")
+
+    def view(self, view: ProjectView) -> None:
+        """Lines tell events alone."""
+
+    def note(self, text: str) -> None:
+        """A line among the others."""
+        say(text)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class LiveProgress:
+    """A table that is redrawn in place; events that the user must see scroll past above it."""
+
+    def __init__(self) -> None:
+        self._live: Live | None = None
+        self._console = Console(stderr=True, highlight=False)
+
+    def event(self, event: Event) -> None:
+        """Only what the table does not show."""
+        if event.kind.startswith(_LOUD_EVENTS):
+            self.note(f"{event.task} {_text_of(event)}".strip())
+
+    def view(self, view: ProjectView) -> None:
+        """Draw the table anew."""
+        if self._live is None:
+            self._live = Live(console=self._console, auto_refresh=False)
+            self._live.start()
+        self._live.update(_screen(view, self._console.size.height), refresh=True)
+
+    def note(self, text: str) -> None:
+        """A line above the table."""
+        self._console.print(Text(text), soft_wrap=True)
+
+    def close(self) -> None:
+        """Leave the last table on the screen."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+
+def _text_of(event: Event) -> str:
+    return one_line(event.text, 300) or event.kind.replace("_", " ")
+
+
+def _screen(view: ProjectView, height: int) -> Group:
+    head = Text()
+    head.append(view.status.value, style="bold")
+    head.append(f"  {view.project_id}  {spending(view)}  {duration(view.elapsed_s)}")
+    head.append(f"  {view.tasks_done} of {view.tasks_total} tasks" if view.tasks_total else "")
+    if view.reason:
+        head.append(f"  {one_line(view.reason, 100)}")
+    if view.simulated:
+        head.append(f"\n{SIMULATED_NOTICE}", style="yellow")
+    shown, hidden = _fitting(view.tasks, max(3, height - 6))
+    rest = [Text(f"… and {hidden} more tasks", style="dim")] if hidden else []
+    return Group(head, *([_table(shown)] if shown else []), *rest)
+
+
+def _fitting(tasks: tuple[TaskView, ...], room: int) -> tuple[list[TaskView], int]:
+    """As many tasks as fit, in the plan's order: rather those under way than waiting than done."""
+    rank = {"RUNNING": 0, "PENDING": 1}
+    chosen = sorted(range(len(tasks)), key=lambda index: (rank.get(tasks[index].status, 2), index))[:room]
+    return [tasks[index] for index in sorted(chosen)], len(tasks) - len(chosen)
+
+
+def _table(tasks: list[TaskView]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("task", "status", "now", "model", "reviewer", "#", "score", "spent", "title"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for task in tasks:
+        table.add_row(
+            Text(one_line(task.id, 20)),
+            Text(task.status, style=_DONE_STYLES.get(task.status, "dim")),
+            Text(one_line(task.stage, 44)),
+            Text(one_line(task.model, 40)),
+            Text(one_line(task.reviewer, 40)),
+            Text(str(task.iterations or "")),
+            Text("" if task.score is None else f"{task.score:.2f}"),
+            Text(money(task.spent_micro)),
+            Text(one_line(task.title, 60)),
+        )
+    return table

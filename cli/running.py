@@ -1,0 +1,179 @@
+"""The work of the commands about runs that exist."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from orchestrator.client.facade import Orchestrator
+
+from cli.console import columns, say, show, show_json
+from cli.finish import come_back, finish, output_folder, present, write_output
+from cli.progress import progress_for_terminal
+from cli.results import is_closed, money
+from cli.session import checked_id, run_async, settings_for
+from cli.waiting import follow
+from orchestrator.artifacts.text import one_line
+from orchestrator.client.run_records import load_record
+from orchestrator.contracts.project import ProjectStatus, ProjectView
+from orchestrator.domain.errors import UserInputError
+from orchestrator.domain.money import usd
+from orchestrator.settings import Settings
+
+_SETTLE_S = 5.0
+_CLOSE_S = 15.0
+
+
+def show_status(project_id: str, *, json_output: bool, profile: str | None) -> int:
+    """Show a run as it is; 0 whatever its status."""
+    settings = settings_for(profile)
+
+    async def command() -> int:
+        client = await Orchestrator.connect(settings, say)
+        view = await client.view(checked_id(project_id))
+        present(view, _known_folder(settings, project_id), json_output=json_output)
+        return 0
+
+    return run_async(command())
+
+
+def watch_run(project_id: str, output_dir: str | None, *, json_output: bool, profile: str | None) -> int:
+    """Follow a run to its end, write its output, exit by its status."""
+    settings = settings_for(profile)
+    folder = output_folder(settings, checked_id(project_id), output_dir)
+
+    async def command() -> int:
+        client = await Orchestrator.connect(settings, say)
+        try:
+            view = await follow(client, project_id, progress_for_terminal())
+        except asyncio.CancelledError:
+            say(f"\nDetached: {project_id} goes on without this command. {come_back(project_id)}")
+            raise
+        return await finish(client, settings, view, folder, json_output=json_output)
+
+    return run_async(command())
+
+
+def export_run(project_id: str, output_dir: str | None, *, json_output: bool, profile: str | None) -> int:
+    """Write the output of an ended run; 0 once it is written."""
+    settings = settings_for(profile)
+    folder = output_folder(settings, checked_id(project_id), output_dir)
+
+    async def command() -> int:
+        client = await Orchestrator.connect(settings, say)
+        view = await client.view(project_id)
+        if not is_closed(view.status):
+            raise UserInputError(
+                f"{project_id} is {view.status.value}; 'orch-cli watch {project_id}' waits for it"
+            )
+        if view.manifest is None:
+            raise UserInputError(f"{project_id} ended as {view.status.value} before it had anything to write")
+        written = str(await write_output(client, settings, view, folder))
+        present(view, written, json_output=json_output)
+        return 0
+
+    return run_async(command())
+
+
+def pause_run(project_id: str, reason: str, *, json_output: bool, profile: str | None) -> int:
+    """Pause a run, and show it."""
+
+    async def act(client: Orchestrator) -> None:
+        await client.pause(project_id, reason)
+
+    return _act(project_id, act, lambda view: view.status is ProjectStatus.PAUSED, json_output, profile)
+
+
+def resume_run(project_id: str, *, json_output: bool, profile: str | None) -> int:
+    """Resume a run, and show it."""
+
+    async def act(client: Orchestrator) -> None:
+        await client.resume(project_id)
+
+    return _act(project_id, act, lambda view: view.status is not ProjectStatus.PAUSED, json_output, profile)
+
+
+def cancel_run(project_id: str, *, json_output: bool, profile: str | None) -> int:
+    """Cancel a run, and show it."""
+
+    async def act(client: Orchestrator) -> None:
+        await client.cancel(project_id)
+        if await client.wait_closed(project_id, _CLOSE_S) is None:
+            say("Cancellation is under way: calls in flight are being ended.")
+        else:
+            say(f"What was finished can be written with 'orch-cli export {project_id}'.")
+
+    return _act(project_id, act, lambda view: True, json_output, profile)
+
+
+def _act(
+    project_id: str,
+    act: Callable[[Orchestrator], Awaitable[None]],
+    settled: Callable[[ProjectView], bool],
+    json_output: bool,
+    profile: str | None,
+) -> int:
+    """Do something to a run, give it a moment to take effect, and show the run as it then is."""
+    settings = settings_for(profile)
+    checked_id(project_id)
+
+    async def command() -> int:
+        client = await Orchestrator.connect(settings, say)
+        await act(client)
+        view = await client.view(project_id)
+        deadline = asyncio.get_running_loop().time() + _SETTLE_S
+        while not (settled(view) or is_closed(view.status)) and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.1)
+            view = await client.view(project_id)
+        present(view, _known_folder(settings, project_id), json_output=json_output)
+        return 0
+
+    return run_async(command())
+
+
+def show_list(limit: int, *, json_output: bool, profile: str | None) -> int:
+    """List runs, newest first."""
+    settings = settings_for(profile)
+
+    async def command() -> int:
+        client = await Orchestrator.connect(settings, say)
+        runs = await client.list(limit)
+        if json_output:
+            show_json({"projects": [_list_object(run) for run in runs]})
+        elif not runs:
+            say("No runs yet.")
+        else:
+            rows = [("project", "status", "spent", "tasks", ""), *(_list_row(run) for run in runs)]
+            for line in columns(rows, indent=""):
+                show(line)
+        return 0
+
+    return run_async(command())
+
+
+def _list_object(view: ProjectView) -> dict[str, Any]:
+    return {
+        "project_id": view.project_id,
+        "workflow_id": view.workflow_id,
+        "status": view.status.value,
+        "spent_usd": usd(view.spent_micro),
+        "max_usd": usd(view.max_micro),
+        "quality_score": view.quality_score,
+        "tasks_done": view.tasks_done,
+        "tasks_total": view.tasks_total,
+        "simulated": view.simulated,
+    }
+
+
+def _list_row(view: ProjectView) -> tuple[str, ...]:
+    return (
+        one_line(view.project_id, 60),
+        view.status.value,
+        money(view.spent_micro),
+        f"{view.tasks_done}/{view.tasks_total}",
+        "simulated" if view.simulated else "",
+    )
+
+
+def _known_folder(settings: Settings, project_id: str) -> str | None:
+    record = load_record(settings.home, project_id)
+    return record.output_dir if record else None

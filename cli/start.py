@@ -1,0 +1,75 @@
+"""`start`: run a project. The signature only; the work is in `cli.launch`, imported when it is needed."""
+
+from typing import Annotated
+
+import typer
+
+from cli.options import Json, Profile
+
+
+def start(
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", metavar="TEXT", help="What to build.")
+    ] = None,
+    criteria: Annotated[
+        str | None, typer.Option("--criteria", "-c", metavar="TEXT", help="How to tell that it is done.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option("--budget", "-b", metavar="USD", help="Most to spend.  [default: 8.0]")
+    ] = None,
+    time_limit: Annotated[
+        str | None,
+        typer.Option(
+            "--time-limit", metavar="TIME", help="Longest run, such as 90m, 1h30m or 5400.  [default: 90m]"
+        ),
+    ] = None,
+    concurrency: Annotated[
+        str | None,
+        typer.Option("--concurrency", metavar="N", help="Model calls at a time, 1 to 64.  [default: 8]"),
+    ] = None,
+    output_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--output-dir", "-o", metavar="FOLDER", help="Where the software goes.  [default: results/ID]"
+        ),
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            "--file", "-f", metavar="YAML", help="Project file: the names of these flags; flags override it."
+        ),
+    ] = None,
+    new_project: Annotated[
+        bool, typer.Option("--new-project", "-N", help="Start afresh, whatever ran before.")
+    ] = False,
+    no_enhance: Annotated[
+        bool, typer.Option("--no-enhance", help="Take the project text as it is written.")
+    ] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Return once the run has started.")] = False,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask; fail instead.")] = False,
+    json_output: Json = False,
+    profile: Profile = None,
+) -> None:
+    """Build a project: plan, write, review, check, and write the software to a folder.
+
+    Exit codes: 0 SUCCESS, 1 anything unexpected, 2 bad input, 3 COMPLETED_DEGRADED, 4 PARTIAL_SUCCESS,
+    5 BUDGET_EXHAUSTED, 6 TIMEOUT, 7 SYSTEM_FAILURE, 8 CANCELLED, 130 detached by Ctrl-C.
+    """
+    from cli.launch import StartOptions, launch
+
+    options = StartOptions(
+        project=project,
+        criteria=criteria,
+        budget=budget,
+        time_limit=time_limit,
+        concurrency=concurrency,
+        output_dir=output_dir,
+        file=file,
+        new_project=new_project,
+        no_enhance=no_enhance,
+        detach=detach,
+        ask=not no_input,
+        json_output=json_output,
+        profile=profile,
+    )
+    raise typer.Exit(launch(options))

@@ -1,0 +1,90 @@
+"""Following a run to its end, through restarts of server and worker."""
+
+import asyncio
+
+from orchestrator.client.facade import Orchestrator
+
+from cli.progress import Progress
+from cli.results import SIMULATED_NOTICE
+from orchestrator.contracts.project import ProjectView
+from orchestrator.domain.errors import PrerequisiteError, UserInputError
+
+POLL_S = 0.4
+HEAL_S = 1.0
+_ANSWER_S = 5.0
+_LOST = (PrerequisiteError, OSError, TimeoutError)
+
+
+async def follow(
+    client: Orchestrator, project_id: str, progress: Progress, *, simulated_said: bool = False
+) -> ProjectView:
+    """Show progress until the run has ended; returns its result.
+
+    Server and worker are started again if they die; the wait goes on for as long as it takes.
+    Raises UserInputError where there is no such run.
+    """
+    healer = asyncio.create_task(_keep_alive(client, progress))
+    try:
+        return await _Follower(client, project_id, progress, simulated_said).run()
+    finally:
+        healer.cancel()
+        progress.close()
+
+
+async def _keep_alive(client: Orchestrator, progress: Progress) -> None:
+    """Look after server and worker once a second; each new trouble is said once."""
+    trouble = ""
+    while True:
+        try:
+            await client.heal()
+            trouble = ""
+        except _LOST as error:
+            if str(error) != trouble:
+                trouble = str(error)
+                progress.note(f"cannot restart what runs the project: {trouble}")
+        await asyncio.sleep(HEAL_S)
+
+
+class _Follower:
+    def __init__(
+        self, client: Orchestrator, project_id: str, progress: Progress, simulated_said: bool
+    ) -> None:
+        self._client = client
+        self._id = project_id
+        self._progress = progress
+        self._since = 0
+        self._simulated_said = simulated_said
+        self._lost = False
+
+    async def run(self) -> ProjectView:
+        while True:
+            try:
+                async with asyncio.timeout(_ANSWER_S):
+                    result = await self._client.wait_closed(self._id, POLL_S)
+                if result is not None:
+                    return result
+                async with asyncio.timeout(_ANSWER_S):
+                    await self._poll()
+            except UserInputError:
+                raise
+            except _LOST:
+                self._say_lost()
+                await asyncio.sleep(POLL_S)
+
+    async def _poll(self) -> None:
+        for event in await self._client.events(self._id, self._since):
+            self._since = max(self._since, event.seq)
+            self._progress.event(event)
+        view = await self._client.view(self._id)
+        if view.simulated and not self._simulated_said:
+            self._simulated_said = True
+            self._progress.note(SIMULATED_NOTICE)
+        self._progress.view(view)
+        if self._lost:
+            self._lost = False
+            self._progress.note("connected again")
+
+    def _say_lost(self) -> None:
+        if not self._lost:
+            self._lost = True
+            self._progress.note("the run does not answer just now; waiting, it goes on where it was")
