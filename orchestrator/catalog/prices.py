@@ -1,0 +1,89 @@
+"""Prices as integer micro-USD per million tokens, from the data of the genai-prices package. No network."""
+
+from datetime import UTC, datetime, time
+from decimal import ROUND_CEILING, Decimal
+
+from genai_prices.data_snapshot import get_snapshot
+from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
+
+from orchestrator.catalog.data import PriceOverride
+from orchestrator.domain.money import MICRO_PER_USD, PriceTier
+
+_HOURS = 24
+
+
+def list_prices(provider: str, model: str, moment: datetime) -> tuple[PriceTier, ...]:
+    """Prices of `model` on the day of `moment`, ordered by `from_input_tokens`; empty if they are not known.
+
+    Where the vendor charges by the hour of the day, the dearest hour counts: a run does not choose its hours.
+    """
+    try:
+        _, info = get_snapshot().find_provider_model(model, None, provider, None)
+    except LookupError:
+        return ()
+    of_the_day = [_tiers(prices) for prices in _prices_of_the_day(info, moment)]
+    if not all(of_the_day):
+        return ()
+    starts = sorted({tier.from_input_tokens for tiers in of_the_day for tier in tiers})
+    return tuple(_dearest(start, [_tier_at(tiers, start) for tiers in of_the_day]) for start in starts)
+
+
+def override_prices(override: PriceOverride) -> tuple[PriceTier, ...]:
+    """The prices of an override of the data file."""
+    tiers = (
+        PriceTier(
+            from_input_tokens=tier.from_input_tokens,
+            input_micro=_micro(Decimal(tier.input_usd)),
+            cached_input_micro=_micro(Decimal(tier.cached_input_usd)),
+            output_micro=_micro(Decimal(tier.output_usd)),
+        )
+        for tier in override.tiers
+    )
+    return tuple(sorted(tiers, key=lambda tier: tier.from_input_tokens))
+
+
+def _prices_of_the_day(info: ModelInfo, moment: datetime) -> list[ModelPrice]:
+    day = moment.astimezone(UTC).date()
+    return [info.get_prices(datetime.combine(day, time(hour, 30), UTC)) for hour in range(_HOURS)]
+
+
+def _tiers(prices: ModelPrice) -> tuple[PriceTier, ...]:
+    fields = (prices.input_mtok, prices.cache_read_mtok, prices.output_mtok)
+    if prices.input_mtok is None or prices.output_mtok is None:
+        return ()
+    # A tier starts above `start` tokens there, from `from_input_tokens` on here.
+    starts = sorted({0} | {tier.start + 1 for price in fields if isinstance(price, TieredPrices) for tier in price.tiers})
+    return tuple(
+        PriceTier(
+            from_input_tokens=start,
+            input_micro=_at(prices.input_mtok, start),
+            cached_input_micro=_at(prices.cache_read_mtok or prices.input_mtok, start),
+            output_micro=_at(prices.output_mtok, start),
+        )
+        for start in starts
+    )
+
+
+def _at(price: Decimal | TieredPrices, tokens: int) -> int:
+    if isinstance(price, TieredPrices):
+        active = [tier.price for tier in sorted(price.tiers, key=lambda tier: tier.start) if tokens > tier.start]
+        return _micro(active[-1] if active else price.base)
+    return _micro(price)
+
+
+def _tier_at(tiers: tuple[PriceTier, ...], tokens: int) -> PriceTier:
+    return [tier for tier in tiers if tier.from_input_tokens <= tokens][-1]
+
+
+def _dearest(start: int, tiers: list[PriceTier]) -> PriceTier:
+    return PriceTier(
+        from_input_tokens=start,
+        input_micro=max(tier.input_micro for tier in tiers),
+        cached_input_micro=max(tier.cached_input_micro for tier in tiers),
+        output_micro=max(tier.output_micro for tier in tiers),
+    )
+
+
+def _micro(usd: Decimal) -> int:
+    """USD as micro-USD, rounded up: a price is never understated."""
+    return int((usd * MICRO_PER_USD).to_integral_value(ROUND_CEILING))
