@@ -19,7 +19,9 @@ from orchestrator.contracts.tools import (
     ReconcileInput,
     ReconcileResult,
     StateInput,
+    TextInput,
 )
+from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.tasks import Stage
 
 STAGE_ACTIVITIES: dict[Stage, str] = {
@@ -86,6 +88,11 @@ class ToolInterface(ABC):
     @abstractmethod
     async def check(self, request: CheckInput) -> CheckOutcome:
         """Check the whole project."""
+
+    @activity.defn(name=names.ACTIVITY_STORE_TEXT)
+    @abstractmethod
+    async def store_text(self, request: TextInput) -> BlobRef:
+        """Put a text into the store."""
 
     @activity.defn(name=names.ACTIVITY_SAVE_STATE)
     @abstractmethod
