@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,13 +159,59 @@ def test_tools_of_development_come_on_request(clone: Clone) -> None:
     assert clone.run().stderr == ""
 
 
-def test_without_a_python_it_says_what_is_needed(clone: Clone, tmp_path: Path) -> None:
-    empty = tmp_path / "few tools"
-    empty.mkdir()
-    for name in ("sh", "cat", "cmp", "readlink"):
+def few_tools(folder: Path, **stand_ins: str) -> str:
+    """A PATH that holds what the launcher is written with, uv, Python and these stand-ins: no bubblewrap."""
+    folder.mkdir()
+    for name in ("sh", "cat", "cmp", "head", "mv", "rm", "mkdir", "chmod", "uname", "env"):
         found = shutil.which(name)
         assert found
-        (empty / name).symlink_to(found)
-    done = clone.run(PATH=str(empty))
+        (folder / name).symlink_to(found)
+    python = f'#!/bin/sh\nexec "{sys.executable}" "$@"\n'
+    for name, text in {"uv": UV, "python3": python, **stand_ins}.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    return str(folder)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is for Linux")
+@pytest.mark.parametrize(
+    ("user", "sudo", "expected"),
+    [(0, 1, "apt-get -o DPkg::Lock::Timeout=60 install -y bubblewrap"), (1000, 0, "sudo"), (1000, 1, "")],
+)
+def test_bubblewrap_is_installed_once_where_it_may(
+    clone: Clone, tmp_path: Path, user: int, sudo: int, expected: str
+) -> None:
+    record = '#!/bin/sh\necho "${0##*/} $*" >>"$CALLS.packages"\nexit '
+    path = few_tools(
+        tmp_path / "few tools",
+        **{"id": f"#!/bin/sh\necho {user}\n", "sudo": f"{record}{sudo}\n", "apt-get": f"{record}0\n"},
+    )
+    first = clone.run(PATH=path)
+    assert first.returncode == 0, first.stderr
+    assert (
+        "installing bubblewrap" if expected else "please install the package 'bubblewrap'"
+    ) in first.stderr
+    packages = Path(f"{clone.calls}.packages")
+    assert expected in packages.read_text()
+    asked = packages.read_text()
+    (clone.folder / "requirements.lock").write_text("# other\n")
+    again = clone.run(PATH=path)
+    assert "bubblewrap" not in again.stderr
+    assert packages.read_text() == asked
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is for Linux")
+def test_a_failing_package_manager_does_not_stop_the_launch(clone: Clone, tmp_path: Path) -> None:
+    failing = {"id": "#!/bin/sh\necho 0\n", "apt-get": "#!/bin/sh\necho no network >&2\nexit 100\n"}
+    done = clone.run("list", PATH=few_tools(tmp_path / "few tools", **failing))
+    assert done.returncode == 0
+    assert done.stdout.endswith("list|")
+    assert "that did not work" in done.stderr
+    assert "no network" in (clone.folder / ".venv/.bubblewrap.log").read_text()
+
+
+def test_without_a_python_it_says_what_is_needed(clone: Clone, tmp_path: Path) -> None:
+    path = few_tools(tmp_path / "few tools", python3="#!/bin/sh\nexit 1\n")
+    done = clone.run(PATH=path)
     assert done.returncode == 1
     assert "Python 3.11 or later is needed" in done.stderr
