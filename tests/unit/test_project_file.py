@@ -1,0 +1,106 @@
+"""Project files: what they may say, and where an error is reported."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.client.project_file import MAX_FILE_BYTES, ProjectFile, load_project_file
+from orchestrator.domain.errors import UserInputError
+
+
+def load(tmp_path: Path, content: str | bytes) -> ProjectFile:
+    path = tmp_path / "project.yaml"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return load_project_file(path)
+
+
+def test_every_name_of_the_flags_is_read(tmp_path: Path) -> None:
+    found = load(
+        tmp_path,
+        "project: |\n  A limiter\n  with decorators\ncriteria: tests pass\nbudget: 2.5\ntime_limit: 1h30m\n"
+        "concurrency: 4\noutput_dir: out\nnew_project: true\nno-enhance: false\n",
+    )
+    assert found == ProjectFile(
+        project="A limiter\nwith decorators",
+        criteria="tests pass",
+        budget=2_500_000,
+        time_limit=5400.0,
+        concurrency=4,
+        output_dir="out",
+        new_project=True,
+        no_enhance=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "where", "says"),
+    [
+        pytest.param("project: x\nbugdet: 2\n", "2:1", "'bugdet'; did you mean 'budget'?", id="misspelt"),
+        pytest.param("budget_usd: 2\n", "1:1", "did you mean 'budget'?", id="name of another tool"),
+        pytest.param("zzz: 1\n", "1:1", "known names: project, criteria", id="nothing near"),
+        pytest.param("project: x\nbudget: -1\n", "2:9", "budget: must be a number of USD", id="negative"),
+        pytest.param("budget: .inf\n", "1:9", "budget: must be a number of USD", id="infinite"),
+        pytest.param("budget: two\n", "1:9", "got 'two'", id="not a number"),
+        pytest.param(
+            "time_limit: soon\n", "1:13", "time_limit: must be a duration such as 90m", id="duration"
+        ),
+        pytest.param(
+            "concurrency: 65\n", "1:14", "concurrency: must be a whole number from 1 to 64", id="range"
+        ),
+        pytest.param("project:\ncriteria: x\n", "1:9", "project: has no value", id="null"),
+        pytest.param("project: '  '\n", "1:10", "project: is empty", id="blank"),
+        pytest.param(
+            "criteria:\n  - a\n  - b\n", "2:3", "criteria: must be one value, not a list", id="list"
+        ),
+        pytest.param(
+            "criteria: {a: b}\n", "1:11", "criteria: must be one value, not a mapping", id="mapping"
+        ),
+        pytest.param("new_project: maybe\n", "1:14", "must be true or false", id="switch"),
+        pytest.param("project: a\nproject: b\n", "2:1", "project: given twice", id="twice"),
+        pytest.param("time-limit: 5\ntime_limit: 6\n", "2:1", "time_limit: given twice", id="both spellings"),
+        pytest.param("? [a]\n: b\n", "1:3", "a name is expected here", id="key is a list"),
+        pytest.param("- project: x\n", "1:1", "must be a list of 'name: value' lines", id="top is a list"),
+        pytest.param("project: a: b\n", "1:11", "not valid YAML", id="syntax"),
+        pytest.param("project: x\n\tcriteria: y\n", "2:1", "not valid YAML", id="tab"),
+        pytest.param("project: x\n---\nproject: y\n", "2:1", "not valid YAML", id="two documents"),
+        pytest.param("project: *nothing\n", "1:10", "not valid YAML", id="unknown anchor"),
+        pytest.param("project: x\ncriteria: a\x00b\n", "2:12", "control characters", id="NUL"),
+        pytest.param(b"project: x\ncriteria: \xff\n", "2:11", "not valid UTF-8", id="encoding"),
+    ],
+)
+def test_errors_say_where_what_and_the_fix(
+    tmp_path: Path, content: str | bytes, where: str, says: str
+) -> None:
+    with pytest.raises(UserInputError) as caught:
+        load(tmp_path, content)
+    message = str(caught.value)
+    assert f"project.yaml:{where}: " in message
+    assert says in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("content", ["", "# nothing\n"])
+def test_an_empty_file_is_an_error(tmp_path: Path, content: str) -> None:
+    with pytest.raises(UserInputError, match="the file is empty"):
+        load(tmp_path, content)
+
+
+def test_deep_nesting_is_an_error_and_no_crash(tmp_path: Path) -> None:
+    with pytest.raises(UserInputError, match="nested too deeply"):
+        load(tmp_path, "project: " + "[" * 5000)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with pytest.raises(UserInputError, match="is this the right file"):
+        load(tmp_path, b"#" * (MAX_FILE_BYTES + 1))
+
+
+def test_a_missing_file_and_a_folder_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(UserInputError, match=r"none\.yaml: cannot be read: No such file"):
+        load_project_file(tmp_path / "none.yaml")
+    with pytest.raises(UserInputError, match="cannot be read: Is a directory"):
+        load_project_file(tmp_path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    assert load(tmp_path, b"\xef\xbb\xbfproject: x\n").project == "x"
