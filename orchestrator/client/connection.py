@@ -1,0 +1,118 @@
+"""A client of the configured Temporal, or of the embedded one, which is started on the way."""
+
+import asyncio
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
+
+from orchestrator.client.namespace import EMBEDDED_NAMESPACE
+from orchestrator.client.plugin import OrchPlugin
+from orchestrator.client.processes import Say
+from orchestrator.client.rpc import CONNECT_TIMEOUT, RETRIES, RPC_TIMEOUT, one_line, rpc_errors
+from orchestrator.client.server import ServerInfo, ensure_server, server_info
+from orchestrator.client.worker_process import ensure_worker
+from orchestrator.contracts.names import QUEUE_MODELS, QUEUE_TOOLS, QUEUE_WORKFLOWS
+from orchestrator.domain.errors import PrerequisiteError
+from orchestrator.settings import Settings
+
+_POLLED = {
+    QUEUE_WORKFLOWS: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    QUEUE_MODELS: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+    QUEUE_TOOLS: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+}
+
+
+async def connect(settings: Settings, say: Say, start_services: bool = True) -> Client:
+    """A client with our plugin.
+
+    Where no Temporal is configured, the embedded server and worker are started if they do not run (but not
+    without `start_services`). A configured one is used as it is; `say` is told when no worker polls its queues.
+    Raises PrerequisiteError where it cannot be reached.
+    """
+    if settings.embedded:
+        server = await asyncio.to_thread(_embedded, settings, say, start_services)
+        return await connect_embedded(settings, server)
+    client = await _open(settings, _configured(settings))
+    idle = await unpolled_queues(client)
+    if idle:
+        say(f"no worker polls {', '.join(idle)}: runs wait until one is started ('orch-cli worker run')")
+    return client
+
+
+async def connect_embedded(settings: Settings, server: ServerInfo) -> Client:
+    """A client of the embedded server that runs. Raises PrerequisiteError."""
+    return await _open(settings, {"target_host": server.address, "namespace": EMBEDDED_NAMESPACE})
+
+
+def ensure_services(settings: Settings, say: Say, *, replace_worker: bool) -> ServerInfo:
+    """Embedded server and worker, started where they do not run. Blocks; milliseconds where they do.
+
+    With `replace_worker` a worker that has other vendor settings is replaced.
+    """
+    server = ensure_server(settings, say)
+    ensure_worker(settings, server, say, replace=replace_worker)
+    return server
+
+
+async def unpolled_queues(client: Client) -> list[str]:
+    """Our task queues that no worker polls. Raises PrerequisiteError."""
+    idle = []
+    with rpc_errors(client.service_client.config.target_host):
+        for queue, kind in _POLLED.items():
+            described = await client.workflow_service.describe_task_queue(
+                DescribeTaskQueueRequest(
+                    namespace=client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind
+                ),
+                timeout=RPC_TIMEOUT,
+            )
+            if not described.pollers:
+                idle.append(queue)
+    return idle
+
+
+def _embedded(settings: Settings, say: Say, start_services: bool) -> ServerInfo:
+    if start_services:
+        return ensure_services(settings, say, replace_worker=False)
+    server = server_info(settings)
+    if server is None:
+        raise PrerequisiteError("no Temporal server runs here; start it with 'orch-cli server up'")
+    return server
+
+
+def _configured(settings: Settings) -> ClientConnectConfig:
+    """Address and credentials from environment and TOML file, as the `temporal` command reads them."""
+    try:
+        config = ClientConfig.load_client_connect_config(
+            profile=settings.temporal_profile or None, override_env_vars=settings.environment
+        )
+    except RuntimeError as error:
+        # Of the reason only this much: a syntax error quotes the file, which may hold a key.
+        reason = (
+            one_line(str(error)) if "not found" in str(error) else "the configuration file is not valid TOML"
+        )
+        raise PrerequisiteError(f"Temporal's client configuration: {reason}") from None
+    if "target_host" not in config:
+        raise PrerequisiteError(
+            f"Temporal profile {settings.temporal_profile!r} has no address; set it, or TEMPORAL_ADDRESS"
+        )
+    return config
+
+
+async def _open(settings: Settings, config: ClientConnectConfig) -> Client:
+    address = config["target_host"]
+    try:
+        return await Client.connect(
+            address,
+            namespace=config.get("namespace", "default"),
+            api_key=config.get("api_key"),
+            tls=config.get("tls"),
+            rpc_metadata=config.get("rpc_metadata", {}),
+            plugins=[OrchPlugin(settings.store_url)],
+            retry_config=RETRIES,
+            connect_timeout=CONNECT_TIMEOUT,
+        )
+    except RuntimeError as error:
+        raise PrerequisiteError(f"Temporal at {address} cannot be reached: {one_line(str(error))}") from error

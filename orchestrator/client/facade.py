@@ -1,0 +1,186 @@
+"""The public way to start, watch and steer projects: `Orchestrator`."""
+
+import asyncio
+import builtins
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from orchestrator.artifacts.export import export_manifest
+from orchestrator.artifacts.store import ArtifactStore
+from orchestrator.client.connection import connect, connect_embedded, ensure_services
+from orchestrator.client.namespace import has_search_attributes
+from orchestrator.client.processes import Say
+from orchestrator.client.reading import ProjectRow, RunReader
+from orchestrator.client.rpc import RPC_TIMEOUT, rpc_errors
+from orchestrator.contracts.names import (
+    MEMO_MAX_USD,
+    MEMO_PROJECT,
+    PROJECT_WORKFLOW,
+    QUEUE_WORKFLOWS,
+    SIGNAL_PAUSE,
+    SIGNAL_RESUME,
+    workflow_id,
+)
+from orchestrator.contracts.project import Event, ProjectSpec, ProjectStatus, ProjectView
+from orchestrator.contracts.state import ProjectInput
+from orchestrator.domain.errors import UserInputError
+from orchestrator.domain.money import usd
+from orchestrator.settings import Settings
+
+_EMBEDDED_TASK_TIMEOUT = timedelta(
+    seconds=5
+)  # a killed worker's workflow task is given to the next one after it
+_SUMMARY_CHARS = 100
+_NO_OPERATOR = (RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED)
+_STATUS = SearchAttributeKey.for_keyword("OrchStatus")
+
+
+class Orchestrator:
+    """Projects of one Temporal namespace.
+
+    Every method raises PrerequisiteError, in one line, where Temporal, the worker or the store is silent, and UserInputError where there is no such project. Safe for concurrent use by tasks of one event loop.
+    """
+
+    def __init__(self, settings: Settings, say: Say, client: Client) -> None:
+        self._settings = settings
+        self._say = say
+        self._store = ArtifactStore.open(settings.store_url)
+        self._healing = asyncio.Lock()
+        self._use(client)
+
+    @classmethod
+    async def connect(cls, settings: Settings, say: Say) -> "Orchestrator":
+        """Connects to the configured Temporal, or to the embedded one, which is started if it does not run.
+
+        `say` receives lines of progress and warnings, also later.
+        """
+        return cls(settings, say, await connect(settings, say))
+
+    async def start(self, spec: ProjectSpec) -> str:
+        """Starts the run and returns its workflow id. Raises UserInputError while the project runs already.
+
+        The embedded worker is replaced where it has other vendor settings than ours.
+        """
+        if self._settings.embedded:
+            await self._ensure_services(replace_worker=True)
+        elif self._settings.store_url.startswith("file:"):
+            self._say("the artifact store is a local folder: only machines that share it can export")
+        registered = self._settings.embedded or await self._search_attributes()
+        spec = spec.model_copy(update={"search_attributes": registered})
+        first_line = (spec.project.strip().splitlines() or [""])[0][:_SUMMARY_CHARS]
+        planning = TypedSearchAttributes([SearchAttributePair(_STATUS, ProjectStatus.PLANNING.value)])
+        try:
+            with rpc_errors(self._address):
+                handle = await self._client.start_workflow(
+                    PROJECT_WORKFLOW,
+                    ProjectInput(spec=spec, state=None),
+                    id=workflow_id(spec.project_id),
+                    task_queue=QUEUE_WORKFLOWS,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    task_timeout=_EMBEDDED_TASK_TIMEOUT if self._settings.embedded else None,
+                    memo={MEMO_PROJECT: first_line, MEMO_MAX_USD: usd(spec.max_micro)},
+                    search_attributes=planning if registered else None,
+                    static_summary=first_line,
+                    rpc_timeout=RPC_TIMEOUT,
+                )
+        except WorkflowAlreadyStartedError:
+            raise UserInputError(
+                f"project {spec.project_id} runs already; follow it with 'orch-cli watch {spec.project_id}'"
+            ) from None
+        return handle.id
+
+    async def view(self, project_id: str) -> ProjectView:
+        """The run as it is now, or its result. A run that was broken off shows its last published state."""
+        return await self._reader.view(project_id)
+
+    async def events(self, project_id: str, since: int) -> builtins.list[Event]:
+        """Events of a running project after number `since`, in order; none once it is closed."""
+        return await self._reader.events(project_id, since)
+
+    async def wait_closed(self, project_id: str, timeout_s: float) -> ProjectView | None:
+        """The result as soon as the run is closed; None where it still runs after `timeout_s`."""
+        return await self._reader.wait_closed(project_id, timeout_s)
+
+    async def list(self, limit: int) -> builtins.list[ProjectRow]:
+        """The latest run of each project, running ones first."""
+        return await self._reader.rows(limit)
+
+    async def pause(self, project_id: str, reason: str = "") -> None:
+        """Starts no new calls; those in flight finish. Raises UserInputError where the project has ended."""
+        await self._signal(project_id, SIGNAL_PAUSE, reason)
+
+    async def resume(self, project_id: str) -> None:
+        """Ends a pause. Raises UserInputError where the project has ended."""
+        await self._signal(project_id, SIGNAL_RESUME)
+
+    async def cancel(self, project_id: str) -> None:
+        """Asks the run to end as CANCELLED; it publishes what is done. Nothing happens where it has ended."""
+        with rpc_errors(self._address, unknown=_not_running(project_id)):
+            await self._handle(project_id).cancel(rpc_timeout=RPC_TIMEOUT)
+
+    async def export(self, project_id: str, output_dir: Path) -> Path:
+        """Writes what the run published to `output_dir`, whole or not at all; returns the folder.
+
+        Raises UserInputError where nothing was published, or where the folder holds something else.
+        """
+        manifest = (await self.view(project_id)).manifest
+        if manifest is None:
+            raise UserInputError(
+                f"project {project_id} has published nothing yet; 'orch-cli status' tells why"
+            )
+        return await export_manifest(self._store, manifest, output_dir, project_id)
+
+    async def heal(self) -> None:
+        """Starts the embedded server and worker again if they died. Cheap; for waiting loops."""
+        if self._settings.embedded:
+            await self._ensure_services(replace_worker=False)
+
+    async def _ensure_services(self, *, replace_worker: bool) -> None:
+        async with self._healing:
+            server = await asyncio.to_thread(
+                ensure_services, self._settings, self._say, replace_worker=replace_worker
+            )
+            if server.address != self._address:
+                self._use(await connect_embedded(self._settings, server))
+
+    async def _search_attributes(self) -> bool:
+        """True where a configured namespace has ours; False where it has not, or does not tell."""
+        with rpc_errors(self._address):
+            try:
+                registered = await has_search_attributes(self._client)
+            except RPCError as error:
+                if error.status not in _NO_OPERATOR:
+                    raise
+                registered = False
+        if not registered:
+            self._say("the namespace lacks our search attributes: 'orch-cli list' will show less")
+        return registered
+
+    async def _signal(self, project_id: str, name: str, *arguments: str) -> None:
+        with rpc_errors(self._address, unknown=_not_running(project_id)):
+            await self._handle(project_id).signal(name, args=arguments, rpc_timeout=RPC_TIMEOUT)
+
+    def _use(self, client: Client) -> None:
+        self._client = client
+        self._address = client.service_client.config.target_host
+        self._reader = RunReader(client, self._store)
+
+    def _handle(self, project_id: str) -> WorkflowHandle[Any, Any]:
+        return self._client.get_workflow_handle(workflow_id(project_id))
+
+
+def _not_running(project_id: str) -> str:
+    return f"no project {project_id!r} is running; 'orch-cli list' shows them"

@@ -1,0 +1,239 @@
+"""Reading runs: queries while they run, the result or the published state once they are closed."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowQueryRejectedError,
+)
+from temporalio.common import QueryRejectCondition, SearchAttributeKey
+from temporalio.exceptions import FailureError
+
+from orchestrator.artifacts.store import ArtifactStore, safe_piece
+from orchestrator.client.rpc import QUERY_TIMEOUT, RPC_TIMEOUT, one_line, rpc_errors
+from orchestrator.contracts.names import (
+    MEMO_MAX_USD,
+    MEMO_PROJECT,
+    PROJECT_WORKFLOW,
+    QUERY_EVENTS,
+    QUERY_STATUS,
+    QUERY_TASKS,
+    workflow_id,
+)
+from orchestrator.contracts.project import Event, ProjectStatus, ProjectView, TaskView
+from orchestrator.domain.base import Frozen
+from orchestrator.domain.errors import PrerequisiteError
+from orchestrator.domain.money import micro
+
+TASKS_PER_PAGE = 200
+
+_CLOSING_RACES = 3
+_RUNNING = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
+# How a run ended that could not tell itself.
+_ENDED = {
+    WorkflowExecutionStatus.CANCELED: ProjectStatus.CANCELLED,
+    WorkflowExecutionStatus.TIMED_OUT: ProjectStatus.TIMEOUT,
+}
+_STATUS = SearchAttributeKey.for_keyword("OrchStatus")
+_SPENT = SearchAttributeKey.for_float("OrchSpentUsd")
+_DONE = SearchAttributeKey.for_int("OrchTasksDone")
+_TOTAL = SearchAttributeKey.for_int("OrchTasksTotal")
+
+
+class ProjectRow(Frozen):
+    """One run in a list. Times are seconds since the epoch; `project` is the first line of the text.
+
+    `status` is RUNNING or COMPLETED where the namespace knows no more.
+    """
+
+    project_id: str
+    status: str
+    started_s: float
+    closed_s: float | None
+    project: str
+    spent_usd: float
+    tasks_done: int
+    tasks_total: int
+
+
+class RunReader:
+    """Reads runs of one namespace. Methods raise PrerequisiteError where Temporal or the worker is silent."""
+
+    def __init__(self, client: Client, store: ArtifactStore) -> None:
+        self._client = client
+        self._store = store
+        self._address = client.service_client.config.target_host
+
+    async def view(self, project_id: str) -> ProjectView:
+        """The run as it is now, with all its tasks. Raises UserInputError where there is no such run."""
+        for _ in range(_CLOSING_RACES):
+            description = await self._describe(project_id)
+            if description.status not in _RUNNING:
+                return await self._closed(project_id, description)
+            try:
+                return await self._running(project_id)
+            except WorkflowQueryRejectedError:
+                continue  # it was closed, or continued as new, between the two calls
+        raise PrerequisiteError(f"project {project_id} is changing just now; try again")
+
+    async def events(self, project_id: str, since: int) -> list[Event]:
+        """Events after number `since`; none of a closed run, whose report tells them."""
+        if (await self._describe(project_id)).status not in _RUNNING:
+            return []
+        try:
+            found: list[Event] = await self._query(project_id, QUERY_EVENTS, since, list[Event])
+        except WorkflowQueryRejectedError:
+            return []
+        return found
+
+    async def wait_closed(self, project_id: str, timeout_s: float) -> ProjectView | None:
+        """The result as soon as the run is closed, None where it is not within `timeout_s`."""
+        handle = self._client.get_workflow_handle(workflow_id(project_id), result_type=ProjectView)
+        try:
+            async with asyncio.timeout(timeout_s):
+                with rpc_errors(self._address, unknown=_unknown(project_id)):
+                    result: ProjectView = await handle.result()
+                    return result
+        except TimeoutError:
+            return None
+        except WorkflowFailureError:
+            return await self.view(project_id)
+
+    async def rows(self, limit: int) -> list[ProjectRow]:
+        """The latest runs, one row per project, running ones first."""
+        query = f"WorkflowType = '{PROJECT_WORKFLOW}' AND ExecutionStatus != 'ContinuedAsNew'"
+        rows: dict[str, ProjectRow] = {}
+        with rpc_errors(self._address):
+            async for run in self._client.list_workflows(query, page_size=limit, rpc_timeout=RPC_TIMEOUT):
+                if run.id not in rows:  # an older run of a resumed project
+                    rows[run.id] = await _row(run)
+                if len(rows) >= limit:
+                    break
+        return list(rows.values())
+
+    async def _describe(self, project_id: str) -> WorkflowExecutionDescription:
+        with rpc_errors(self._address, unknown=_unknown(project_id)):
+            return await self._handle(project_id).describe(rpc_timeout=RPC_TIMEOUT)
+
+    async def _running(self, project_id: str) -> ProjectView:
+        head: ProjectView = await self._query(project_id, QUERY_STATUS, None, ProjectView)
+        pages = range(-(-head.tasks_total // TASKS_PER_PAGE))
+        tasks: list[TaskView] = []
+        for page in pages:
+            tasks += await self._query(project_id, QUERY_TASKS, page, list[TaskView])
+        return head.model_copy(update={"tasks": tuple(tasks)})
+
+    async def _query(self, project_id: str, name: str, argument: int | None, answer: Any) -> Any:
+        with rpc_errors(self._address, unknown=_unknown(project_id), asked="the worker"):
+            return await self._handle(project_id).query(
+                name,
+                args=[] if argument is None else [argument],
+                result_type=answer,
+                reject_condition=QueryRejectCondition.NOT_OPEN,
+                rpc_timeout=QUERY_TIMEOUT,
+            )
+
+    async def _closed(self, project_id: str, description: WorkflowExecutionDescription) -> ProjectView:
+        handle = self._client.get_workflow_handle(
+            description.id, run_id=description.run_id, result_type=ProjectView
+        )
+        try:
+            with rpc_errors(self._address, unknown=_unknown(project_id)):
+                result: ProjectView = await handle.result(follow_runs=False, rpc_timeout=RPC_TIMEOUT)
+                return result
+        except WorkflowFailureError as error:
+            return await self._broken_off(project_id, description, _reason(error))
+
+    async def _broken_off(
+        self, project_id: str, description: WorkflowExecutionDescription, reason: str
+    ) -> ProjectView:
+        """A run that was terminated or failed: its last published state, and how it ended."""
+        last = await self._published(project_id) or await self._empty(project_id, description)
+        status = _ENDED.get(
+            description.status or WorkflowExecutionStatus.FAILED, ProjectStatus.SYSTEM_FAILURE
+        )
+        return last.model_copy(
+            update={
+                "status": status,
+                "reason": reason,
+                # Nobody will settle the calls that were in flight: their fate is unknown.
+                "uncertain_micro": last.uncertain_micro + last.reserved_micro,
+                "reserved_micro": 0,
+                "elapsed_s": _elapsed_s(description),
+                "tasks": tuple(_stopped(task) for task in last.tasks),
+            }
+        )
+
+    async def _published(self, project_id: str) -> ProjectView | None:
+        name = f"projects/{safe_piece(self._client.namespace)}/{safe_piece(project_id)}/view.json"
+        data = await self._store.read_named(name)
+        try:
+            return None if data is None else ProjectView.model_validate_json(data)
+        except ValidationError as error:
+            raise PrerequisiteError(f"the state of project {project_id} is of another version") from error
+
+    async def _empty(self, project_id: str, description: WorkflowExecutionDescription) -> ProjectView:
+        return ProjectView(
+            project_id=project_id,
+            workflow_id=description.id,
+            status=ProjectStatus.SYSTEM_FAILURE,
+            spent_micro=0,
+            uncertain_micro=0,
+            reserved_micro=0,
+            max_micro=micro(await description.memo_value(MEMO_MAX_USD, 0.0, type_hint=float)),
+            quality_score=None,
+            calls=0,
+            elapsed_s=0.0,
+            simulated=False,
+        )
+
+    def _handle(self, project_id: str) -> WorkflowHandle[Any, Any]:
+        return self._client.get_workflow_handle(workflow_id(project_id))
+
+
+def _unknown(project_id: str) -> str:
+    return f"there is no project {project_id!r}; 'orch-cli list' shows them"
+
+
+def _reason(error: WorkflowFailureError) -> str:
+    cause = error.cause
+    message = cause.message if isinstance(cause, FailureError) else str(cause)
+    return one_line(message) or type(cause).__name__
+
+
+def _stopped(task: TaskView) -> TaskView:
+    return task.model_copy(update={"status": "PENDING", "stage": ""}) if task.status == "RUNNING" else task
+
+
+def _elapsed_s(run: WorkflowExecution) -> float:
+    return ((run.close_time or datetime.now(UTC)) - run.start_time).total_seconds()
+
+
+async def _row(run: WorkflowExecution) -> ProjectRow:
+    known = run.typed_search_attributes
+    status = known.get(_STATUS)
+    if run.status in (
+        WorkflowExecutionStatus.FAILED,
+        WorkflowExecutionStatus.TERMINATED,
+        WorkflowExecutionStatus.CANCELED,
+        WorkflowExecutionStatus.TIMED_OUT,
+    ):
+        status = _ENDED.get(run.status, ProjectStatus.SYSTEM_FAILURE).value
+    return ProjectRow(
+        project_id=run.id.removeprefix(workflow_id("")),
+        status=status or ("RUNNING" if run.status in _RUNNING else "COMPLETED"),
+        started_s=run.start_time.timestamp(),
+        closed_s=run.close_time.timestamp() if run.close_time else None,
+        project=await run.memo_value(MEMO_PROJECT, "", type_hint=str),
+        spent_usd=known.get(_SPENT) or 0.0,
+        tasks_done=known.get(_DONE) or 0,
+        tasks_total=known.get(_TOTAL) or 0,
+    )

@@ -1,0 +1,53 @@
+"""Calls to Temporal: how long they may take, and their errors as one line for the user."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from temporalio.client import RPCTimeoutOrCancelledError, WorkflowQueryFailedError
+from temporalio.service import RetryConfig, RPCError, RPCStatusCode
+
+from orchestrator.domain.errors import PrerequisiteError, UserInputError
+
+RPC_TIMEOUT = timedelta(seconds=5)
+QUERY_TIMEOUT = timedelta(seconds=3)
+CONNECT_TIMEOUT = timedelta(seconds=5)
+RETRIES = RetryConfig(
+    initial_interval_millis=50, max_interval_millis=500, max_elapsed_time_millis=3000, max_retries=5
+)
+
+_REFUSED = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED)
+_SILENT = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+
+
+@contextmanager
+def rpc_errors(address: str, *, unknown: str = "", asked: str = "Temporal") -> Iterator[None]:
+    """Turns RPC failures into PrerequisiteError, NOT_FOUND into UserInputError(`unknown`) if that is given.
+
+    `asked` names who should have answered.
+    """
+    try:
+        yield
+    except RPCError as error:
+        if unknown and error.status == RPCStatusCode.NOT_FOUND:
+            raise UserInputError(unknown) from error
+        raise PrerequisiteError(_explained(error, address, asked)) from error
+    except (RPCTimeoutOrCancelledError, TimeoutError) as error:
+        raise PrerequisiteError(f"{asked} at {address} did not answer in time; try again") from error
+    except WorkflowQueryFailedError as error:
+        raise PrerequisiteError(f"the run does not answer: {one_line(str(error))}") from error
+
+
+def one_line(text: str) -> str:
+    """The first line of a message, at most 200 characters."""
+    return (text.strip().splitlines() or [""])[0][:200]
+
+
+def _explained(error: RPCError, address: str, asked: str) -> str:
+    if error.status in _REFUSED:
+        return (
+            f"Temporal at {address} refused: {one_line(error.message)}; check key, certificate and namespace"
+        )
+    if error.status in _SILENT:
+        return f"{asked} at {address} does not answer ({error.status.name.lower()}); try again"
+    return f"Temporal at {address}: {one_line(error.message)}"
