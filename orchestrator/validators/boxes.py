@@ -1,0 +1,249 @@
+"""The two ways to contain a run: bubblewrap, and a plain process where the user insists."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from orchestrator.validators import bubblewrap
+from orchestrator.validators.bubblewrap import Descriptors
+from orchestrator.validators.cgroups import Cgroup
+from orchestrator.validators.limits import MIB, Limits
+from orchestrator.validators.process import Tree
+from orchestrator.validators.watchdog import sample
+
+_HARD_TASKS = 4096  # the kernel's own stop for a fork bomb, should the watchdog be late; it counts per user
+_HARD_MEMORY_FACTOR = 4
+_HARD_MEMORY_EXTRA_BYTES = 1024 * MIB
+_OPEN_FILES = 1024
+_LEAVE_TRIES = 50
+_LEAVE_EVERY_S = 0.01
+
+
+class Box(Protocol):
+    """How one run is started and what is special about its end."""
+
+    folders: tuple[str, ...]  # opened inside and handed to us, in this order
+    disks: tuple[str, ...]  # those of them that are file systems of limited size
+    temp: str
+    shares_pids: bool  # the run has no pid namespace of its own
+
+    def start_plan(
+        self, command: Sequence[str], environment: Mapping[str, str], control_fd: int
+    ) -> tuple[list[str], dict[str, str], list[int]]:
+        """Command line, environment and further descriptors of the process to start."""
+        ...
+
+    def init_pid(self) -> int | None:
+        """The process whose end ends all others, once it is known."""
+        ...
+
+    def admit(self, tree: Tree) -> None:
+        """Put the started tree under limits of the kernel, where there are any."""
+        ...
+
+    def kernel_limit(self) -> str:
+        """The limit that the kernel enforced, empty if none."""
+        ...
+
+    def sweep(self, tree: Tree) -> None:
+        """Kill what `Tree.kill` does not reach."""
+        ...
+
+    async def leave(self) -> None:
+        """Undo `admit`."""
+        ...
+
+    def close(self) -> None:
+        """Free what the box holds."""
+        ...
+
+
+class BubblewrapBox:
+    """Namespaces, a filter of system calls, and a user that owns nothing."""
+
+    folders = (*bubblewrap.DISKS, "/proc")
+    disks = bubblewrap.DISKS
+    temp = bubblewrap.TEMP
+    shares_pids = False
+
+    def __init__(
+        self, program: str, tools: Path, bases: Sequence[Path], cgroup_base: Path | None, limits: Limits
+    ) -> None:
+        self._program = program
+        self._tools = tools
+        self._bases = bases
+        self._cgroup_base = cgroup_base
+        self._limits = limits
+        self._cgroup: Cgroup | None = None
+        self._limit_of_kernel = ""
+        self._descriptors = Descriptors()
+        self._status, self._status_write = os.pipe()
+        os.set_blocking(self._status, False)
+        self._init_pid: int | None = None
+
+    def start_plan(
+        self, command: Sequence[str], environment: Mapping[str, str], control_fd: int
+    ) -> tuple[list[str], dict[str, str], list[int]]:
+        places = {"{python}": f"{bubblewrap.TOOLS}/bin/python", "{tools}": bubblewrap.TOOLS, "{tmp}": bubblewrap.TEMP}
+        plan: dict[str, object] = {
+            "control_fd": control_fd,
+            "workspace": bubblewrap.WORKSPACE,
+            "folders": self.folders,
+            "uid": bubblewrap.payload_uid(),
+            "rlimits": _rlimits(self._limits, shared_user=False),
+            "command": [_fill(word, places) for word in command],
+        }
+        words = bubblewrap.command_line(
+            self._program,
+            self._tools,
+            self._bases,
+            plan,
+            self._limits,
+            {name: _fill(value, places) for name, value in environment.items()},
+            self._status_write,
+            self._descriptors,
+        )
+        return words, {}, [*self._descriptors.fds, self._status_write]
+
+    def init_pid(self) -> int | None:
+        if self._init_pid is None:
+            with suppress(BlockingIOError, ValueError, KeyError, IndexError):
+                self._init_pid = int(json.loads(os.read(self._status, 4096).splitlines()[0])["child-pid"])
+        return self._init_pid
+
+    def admit(self, tree: Tree) -> None:
+        self._descriptors.close()
+        cgroup = Cgroup.create(self._cgroup_base, self._limits, len(self.disks))
+        if cgroup is None or self._init_pid is None:
+            return
+        self._cgroup = cgroup
+        children = Path(f"/proc/{self._init_pid}/task/{self._init_pid}/children").read_text().split()
+        with suppress(OSError):  # not ours to move: the watchdog holds the limits alone
+            for pid in (tree.leader.pid, self._init_pid, *map(int, children)):
+                cgroup.add(pid)
+
+    def kernel_limit(self) -> str:
+        return self._limit_of_kernel
+
+    def sweep(self, tree: Tree) -> None:
+        """Nothing outlives the pid namespace."""
+
+    async def leave(self) -> None:
+        if self._cgroup is None:
+            return
+        self._limit_of_kernel = self._cgroup.limit_hit()
+        for _ in range(_LEAVE_TRIES):
+            if self._cgroup.remove():
+                break
+            await asyncio.sleep(_LEAVE_EVERY_S)
+        self._cgroup = None
+
+    def close(self) -> None:
+        self._descriptors.close()
+        os.close(self._status)
+        os.close(self._status_write)
+
+
+class UnsafeBox:
+    """A plain process in a folder of its own with a cleared environment: limits by best effort, no isolation.
+
+    Disk is bounded per file only, and a process that makes itself a new session escapes.
+    """
+
+    disks = ()
+    shares_pids = True
+
+    def __init__(self, tools: Path, limits: Limits) -> None:
+        self._tools = tools
+        self._limits = limits
+        self._folder = Path(tempfile.mkdtemp(prefix="orch-unsafe-"))
+        self._home, self._workspace = self._folder / "home", self._folder / "workspace"
+        self.temp = str(self._folder / "tmp")
+        for folder in (self._home, self._workspace, Path(self.temp)):
+            folder.mkdir()
+        self.folders = (self.temp, "/proc") if sys.platform.startswith("linux") else (self.temp,)
+
+    def start_plan(
+        self, command: Sequence[str], environment: Mapping[str, str], control_fd: int
+    ) -> tuple[list[str], dict[str, str], list[int]]:
+        python = str(self._tools / "bin" / "python")
+        places = {"{python}": python, "{tools}": str(self._tools), "{tmp}": self.temp}
+        plan = {
+            "control_fd": control_fd,
+            "workspace": str(self._workspace),
+            "folders": self.folders,
+            "uid": None,
+            "rlimits": _rlimits(self._limits, shared_user=True),
+            "command": [_fill(word, places) for word in command],
+        }
+        env = {
+            "PATH": f"{self._tools / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(self._home),
+            "TMPDIR": self.temp,
+            "LANG": "C.UTF-8",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **{name: _fill(value, places) for name, value in environment.items()},
+        }
+        init = str(Path(__file__).with_name("box_init.py"))
+        return [python, "-I", "-S", init, json.dumps(plan)], env, []
+
+    def init_pid(self) -> int | None:
+        return None
+
+    def admit(self, tree: Tree) -> None:
+        """No limits of the kernel beyond the process's own."""
+
+    def kernel_limit(self) -> str:
+        return ""
+
+    def sweep(self, tree: Tree) -> None:
+        if "/proc" not in self.folders:
+            return
+        proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for pid in sample(proc, tree.leader.pid).pids:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(int(pid), signal.SIGKILL)
+        finally:
+            os.close(proc)
+
+    async def leave(self) -> None:
+        """Nothing to undo."""
+
+    def close(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _rlimits(limits: Limits, shared_user: bool) -> dict[str, tuple[int, int]]:
+    """Per process: backstops in the kernel under the watchdog's exact limits over the tree.
+
+    Memory bounds data, not address space: Node, Go and the JVM reserve far more than they use.
+    """
+    cpu_s = int(limits.cpu_s) + 1
+    memory = limits.memory_bytes * _HARD_MEMORY_FACTOR + _HARD_MEMORY_EXTRA_BYTES
+    result = {
+        "RLIMIT_CPU": (cpu_s, cpu_s + 1),
+        "RLIMIT_DATA": (memory, memory),
+        "RLIMIT_FSIZE": (limits.disk_bytes, limits.disk_bytes),
+        "RLIMIT_NOFILE": (_OPEN_FILES, _OPEN_FILES),
+        "RLIMIT_CORE": (0, 0),
+    }
+    if not shared_user:
+        result["RLIMIT_NPROC"] = (_HARD_TASKS, _HARD_TASKS)
+    return result
+
+
+def _fill(word: str, places: Mapping[str, str]) -> str:
+    """`word` with a leading placeholder replaced."""
+    for name, value in places.items():
+        if word.startswith(name):
+            return value + word[len(name) :]
+    return word

@@ -1,0 +1,141 @@
+"""The interpreter and the tools of checked code: an environment of their own, never ours."""
+
+import asyncio
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from orchestrator.domain.errors import PrerequisiteError
+from orchestrator.settings import Settings
+
+_BUILD_TIMEOUT_S = 600
+_PASSED_ON = ("PIP_", "UV_", "SSL_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+_PASSED_ON_NAMES = ("PATH", "HOME", "TMPDIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "XDG_CONFIG_HOME", "LANG")
+_PLUGIN = "orch_pytest_report.py"
+
+
+class ToolEnvironment:
+    """A virtual environment with pinned pytest and ruff below the cache folder, made once per set of versions.
+
+    Several processes may ask at once: one builds, the others wait. It appears whole or not at all.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._requirements = _package_text("tool-requirements.txt")
+        self._plugin = _package_text(_PLUGIN)
+        base = os.path.realpath(sys.base_prefix)
+        identity = json.dumps([self._requirements, self._plugin, sys.version, base])
+        self._parent = settings.cache_dir / "tools"
+        self._root = self._parent / hashlib.sha256(identity.encode()).hexdigest()[:16]
+        self._environment = {
+            name: value
+            for name, value in settings.environment.items()
+            if name.startswith(_PASSED_ON) or name in _PASSED_ON_NAMES
+        }
+        self._build_lock = asyncio.Lock()
+
+    @property
+    def root(self) -> Path:
+        """Where the environment is, or will be."""
+        return self._root
+
+    @property
+    def base_prefixes(self) -> tuple[Path, ...]:
+        """Folders of the interpreter that the environment is based on: as named, and as resolved."""
+        named = Path(sys.base_prefix)
+        return tuple(dict.fromkeys((named, named.resolve())))
+
+    def is_ready(self) -> bool:
+        """True where the environment exists and its interpreter has not been removed since."""
+        return (self._root / "bin" / "python").exists()
+
+    async def ensure(self) -> Path:
+        """The environment's folder, after building it if need be (seconds; needs a package index).
+
+        Raises PrerequisiteError with the fix where it cannot be built.
+        """
+        if not self.is_ready():
+            async with self._build_lock:
+                await asyncio.to_thread(self._build_once)
+        return self._root
+
+    def _build_once(self) -> None:
+        try:
+            self._parent.mkdir(parents=True, exist_ok=True)
+            with _file_lock(self._parent / f"{self._root.name}.lock"):
+                if not self.is_ready():
+                    self._build()
+        except OSError as error:
+            raise PrerequisiteError(
+                f"cannot write the check tools below {self._parent}: {error.strerror}; set ORCHESTRATOR_CACHE_DIR"
+            ) from error
+
+    def _build(self) -> None:
+        draft = self._root.with_suffix(".new")
+        for leftover in (draft, self._root):
+            if leftover.exists():
+                shutil.rmtree(leftover)
+        python = str(draft / "bin" / "python")
+        requirements = draft / "requirements.txt"
+        uv = shutil.which("uv", path=self._environment.get("PATH"))
+        if uv:
+            self._call([uv, "venv", "-q", "--python", _interpreter(), str(draft)])
+            install = [uv, "pip", "install", "-q", "--python", python]
+        else:
+            self._call([_interpreter(), "-m", "venv", str(draft)])
+            install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        requirements.write_text(self._requirements)
+        self._call([*install, "--require-hashes", "--only-binary", ":all:", "-r", str(requirements)])
+        packages = next((draft / "lib").glob("python*/site-packages"))
+        (packages / _PLUGIN).write_text(self._plugin)
+        draft.chmod(0o755)
+        draft.rename(self._root)
+
+    def _call(self, command: list[str]) -> None:
+        try:
+            done = subprocess.run(
+                command,
+                env=self._environment,
+                umask=0o022,  # an unprivileged user reads it
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_BUILD_TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise PrerequisiteError(
+                f"installing the check tools took over {_BUILD_TIMEOUT_S} s: check the package index and try again"
+            ) from None
+        if done.returncode != 0:
+            lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+            raise PrerequisiteError(
+                "cannot install the check tools (pytest, ruff): "
+                f"{lines[-1][:200] if lines else 'no output'}; they need a package index once, and Python's venv module "
+                "(python3-venv) or uv"
+            )
+
+
+def _interpreter() -> str:
+    return os.path.realpath(sys.executable)
+
+
+def _package_text(name: str) -> str:
+    return resources.files("orchestrator.validators").joinpath(name).read_text(encoding="utf-8")
+
+
+@contextmanager
+def _file_lock(path: Path) -> Iterator[None]:
+    """Exclusive over processes; freed by the system if the holder dies."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
