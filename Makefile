@@ -1,8 +1,11 @@
 # Everything runs in .venv, which ./orch-cli makes from the hashed locks.
 PY := .venv/bin/python
 PACKAGES := orchestrator workflows activities workers cli tests $(wildcard bench)
-GROUPS := architecture unit conformance workflow replay cli docs chaos
-TESTS := $(wildcard $(GROUPS:%=tests/%))
+# Quick groups first, then the rest, chaos last.
+GROUPS := $(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))
+FIRST := tests/architecture tests/unit tests/conformance tests/workflow tests/replay tests/cli tests/docs
+LAST := tests/chaos
+TESTS := $(filter $(GROUPS),$(FIRST)) $(filter-out $(FIRST) $(LAST),$(GROUPS)) $(filter $(GROUPS),$(LAST))
 
 .PHONY: help setup check test chaos bench fmt lock
 
