@@ -62,3 +62,9 @@ def test_imports_are_absolute() -> None:
     assert not [
         name_of(path) for path in modules(*PACKAGES) if "None." in " ".join(imported_names(parse(path)))
     ]
+
+
+def test_folders_of_tests_are_packages() -> None:
+    """Without `__init__.py`, `tests/cli` would hide `cli`, and `make test` would pass over the folder."""
+    folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
+    assert not [name_of(folder) for folder in folders if not (folder / "__init__.py").exists()]
