@@ -52,7 +52,9 @@ def _tiers(prices: ModelPrice) -> tuple[PriceTier, ...]:
     if prices.input_mtok is None or prices.output_mtok is None:
         return ()
     # A tier starts above `start` tokens there, from `from_input_tokens` on here.
-    starts = sorted({0} | {tier.start + 1 for price in fields if isinstance(price, TieredPrices) for tier in price.tiers})
+    starts = sorted(
+        {0} | {tier.start + 1 for price in fields if isinstance(price, TieredPrices) for tier in price.tiers}
+    )
     return tuple(
         PriceTier(
             from_input_tokens=start,
@@ -66,7 +68,9 @@ def _tiers(prices: ModelPrice) -> tuple[PriceTier, ...]:
 
 def _at(price: Decimal | TieredPrices, tokens: int) -> int:
     if isinstance(price, TieredPrices):
-        active = [tier.price for tier in sorted(price.tiers, key=lambda tier: tier.start) if tokens > tier.start]
+        active = [
+            tier.price for tier in sorted(price.tiers, key=lambda tier: tier.start) if tokens > tier.start
+        ]
         return _micro(active[-1] if active else price.base)
     return _micro(price)
 

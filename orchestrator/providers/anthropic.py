@@ -61,7 +61,7 @@ class AnthropicProvider(WireProvider):
         return events
 
     async def pieces(self, events: AsyncIterator[Any]) -> AsyncGenerator[Piece]:
-        """One piece per event. Usage comes in two parts: input with the first event, output with the last delta."""
+        """One piece per event. Usage comes in parts: input with the first event, output with the last."""
         tokens = _Tokens()
         async for event in events:
             text, finish = "", None

@@ -1,4 +1,4 @@
-"""How a vendor's failure is classified: by HTTP status, by the vendor's error codes, by the type of the error."""
+"""How a vendor's failure is classified: by HTTP status and by the vendor's error codes, never by words."""
 
 import math
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from orchestrator.domain.errors import CallFailure, Fate, FailureKind
+from orchestrator.domain.errors import CallFailure, FailureKind, Fate
 from orchestrator.telemetry.redaction import redact
 
 MAX_RETRY_AFTER_S = 600.0
@@ -42,7 +42,7 @@ _PLAIN_CODE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 def kind_of_status(
     status: int, codes: Iterable[str] = (), special: Mapping[str, FailureKind] | None = None
 ) -> FailureKind:
-    """The kind of an error status; `codes` are the vendor's, `special` the meanings that only this vendor has."""
+    """The kind of an error status. `codes` are the vendor's, `special` has meanings of its own."""
     if 400 <= status < 500:
         known = {**_BY_CODE, **(special or {})}
         for code in codes:
@@ -62,7 +62,7 @@ def status_failure(
     retry_after_s: float | None = None,
     secrets: Iterable[str] = (),
 ) -> CallFailure:
-    """The failure that an HTTP status other than 200 is. `retry_after_s` is a hint from the body, if there is one."""
+    """The failure that a status other than 200 is. `retry_after_s` is a hint from the body, if it has one."""
     codes = [code for code in codes if code]
     shown = next((code for code in codes if _PLAIN_CODE.fullmatch(code)), "")
     message = f"{vendor}: HTTP {status}" + (f" ({shown})" if shown else "")
@@ -79,8 +79,8 @@ def status_failure(
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds that the vendor asks us to wait, between 0 and 10 minutes; None if it does not say.
 
-    Reads `retry-after-ms`, then `retry-after` as seconds or as a date, which counts from the answer's own `date`
-    where it has one: the vendor's clock need not agree with ours.
+    Reads `retry-after-ms`, then `retry-after` as seconds or as a date, which counts from the answer's own
+    `date` where it has one: the vendor's clock need not agree with ours.
     """
     lowered = {name.lower(): value.strip() for name, value in headers.items()}
     for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):

@@ -8,10 +8,12 @@ from google.genai import Client
 from google.genai.errors import APIError
 from google.genai.types import (
     AutomaticFunctionCallingConfig,
-    FinishReason as GeminiFinish,
     GenerateContentConfig,
     GenerateContentResponseUsageMetadata,
     HttpOptions,
+)
+from google.genai.types import (
+    FinishReason as GeminiFinish,
 )
 
 from orchestrator.domain.money import Usage

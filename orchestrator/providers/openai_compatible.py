@@ -1,6 +1,7 @@
-"""OpenAI, and the vendors that speak its Chat Completions: DeepSeek, Kimi, MiniMax, Zhipu and any other endpoint."""
+"""OpenAI and whoever speaks its Chat Completions: DeepSeek, Kimi, MiniMax, Zhipu, any other endpoint."""
 
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -23,6 +24,9 @@ from orchestrator.settings import VendorSettings
 
 _OPENAI_URL = "https://api.openai.com/v1"
 
+# Models that charge for writing their prompt cache (gpt-5.6 and later).
+_WRITES_CACHE = re.compile(r"gpt-(5\.[6-9]|[6-9]|\d\d)")
+
 _FINISH = {
     "stop": FinishReason.STOP,
     "tool_calls": FinishReason.STOP,
@@ -34,7 +38,11 @@ _FINISH = {
 
 
 class Dialect(NamedTuple):
-    """Where a vendor differs from OpenAI. `json`: a schema in the request, the mere promise of JSON, or neither."""
+    """Where a vendor differs from OpenAI.
+
+    `json`: the request carries the schema, or only asks for some JSON, or neither. `codes`: meanings of error codes
+    that are this vendor's own.
+    """
 
     max_tokens: Literal["max_completion_tokens", "max_tokens"] = "max_tokens"
     json: Literal["schema", "object", "prompt"] = "object"
@@ -63,7 +71,7 @@ class OpenAICompatibleProvider(WireProvider):
         super().__init__(settings)
         self._dialect = _DIALECTS.get(settings.vendor, Dialect())
         self.special_codes = self._dialect.codes
-        # The SDK adds the OpenAI organisation of the environment to every request: no other vendor's business.
+        # The SDK adds the OpenAI organisation of the environment: no other vendor's business.
         foreign: dict[str, Any] = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
         self._client = AsyncOpenAI(
             api_key=settings.api_key.get_secret_value(),
@@ -83,6 +91,9 @@ class OpenAICompatibleProvider(WireProvider):
                 extra["response_format"] = response_format
         if request.temperature is not None:
             extra["temperature"] = request.temperature
+        if self.vendor == "openai" and _WRITES_CACHE.match(request.model):
+            # Implicit cache writes cost a surcharge that no reservation knows; reads of older models stay free.
+            extra["prompt_cache_options"] = {"mode": "explicit"}
         events: AsyncIterator[Any] = await self._client.chat.completions.create(
             model=request.model,
             messages=[

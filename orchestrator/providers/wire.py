@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import httpx2
 
-from orchestrator.domain.errors import CallFailure, Fate, FailureKind
+from orchestrator.domain.errors import CallFailure, FailureKind, Fate
 from orchestrator.domain.money import Usage
 from orchestrator.providers.base import FinishReason, ModelAnswer, ModelRequest, ProviderError, Timeouts
 from orchestrator.providers.failures import status_failure

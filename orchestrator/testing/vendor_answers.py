@@ -1,0 +1,138 @@
+"""Sends one scripted answer of the fake vendor server, with its fault."""
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+
+from orchestrator.domain.money import Usage
+from orchestrator.providers.base import FinishReason
+from orchestrator.testing.vendor_connection import Connection
+from orchestrator.testing.vendor_records import RequestRecord
+from orchestrator.testing.vendor_script import Fault, Reply, VendorRequest
+from orchestrator.testing.vendor_wire import FORMATS, Route, StreamFormat, error_body
+
+_HTML = b"<html><body><h1>It works!</h1></body></html>"
+_BYTES_PER_TOKEN = 4
+_BROKEN_STREAMS = (
+    Fault.CUT,
+    Fault.RESET_IN_STREAM,
+    Fault.STALL,
+    Fault.UNFINISHED,
+    Fault.MALFORMED,
+    Fault.INVALID_UTF8,
+    Fault.ERROR_EVENT,
+)
+
+
+async def send_answer(
+    connection: Connection,
+    where: Route,
+    reply: Reply,
+    record: RequestRecord,
+    on_progress: Callable[[], None],
+) -> None:
+    """Answer as `reply` says. `record` takes what was sent and what it costs; `on_progress` follows each piece.
+
+    Faults inside of a stream need a request for a stream; other requests are answered as without the fault.
+    """
+    if reply.latency_ms:
+        await asyncio.sleep(reply.latency_ms / 1000)
+    if reply.fault is Fault.RESET:
+        connection.reset()
+    elif reply.fault is Fault.HANG:
+        await asyncio.Event().wait()
+    elif reply.status != HTTPStatus.OK:
+        record.status = reply.status
+        connection.respond(reply.status, reply.headers, error_body(where.family, reply))
+    elif reply.fault is Fault.HTML:
+        record.status = reply.status
+        connection.respond(reply.status, {"content-type": "text/html"}, _HTML)
+    else:
+        await _send_text(connection, where, _limited(reply, record.request), record, on_progress)
+
+
+async def _send_text(
+    connection: Connection,
+    where: Route,
+    reply: Reply,
+    record: RequestRecord,
+    on_progress: Callable[[], None],
+) -> None:
+    usage = reply.usage or _usage(record.request, reply.text)
+    form = FORMATS[where.family](record.request.model, reply, usage)
+    record.status = HTTPStatus.OK.value
+    if record.request.stream:
+        connection.start_stream()
+        await _stream(connection, form, record, on_progress)
+    else:
+        connection.respond(HTTPStatus.OK, reply.headers, form.body())
+        record.sent = reply.text
+        record.complete = not connection.lost
+    # The vendor bills what it produced: all of a complete answer, what was sent of a broken one.
+    record.usage = usage if record.complete else _usage(record.request, record.sent)
+
+
+async def _stream(
+    connection: Connection, form: StreamFormat, record: RequestRecord, on_progress: Callable[[], None]
+) -> None:
+    reply = form.reply
+    if reply.fault is Fault.EMPTY_CHOICES:
+        connection.send_chunk(form.empty())
+        connection.end_stream()
+        return
+    broken = reply.fault in _BROKEN_STREAMS
+    pieces = [] if reply.fault is Fault.NULL_CONTENT else reply.pieces()
+    connection.send_chunk(form.start())
+    for number, piece in enumerate(pieces[: reply.fault_after] if broken else pieces):
+        if number and reply.chunk_delay_ms:
+            await asyncio.sleep(reply.chunk_delay_ms / 1000)
+        connection.send_chunk(form.text(piece))
+        record.sent += piece
+        record.usage = _usage(record.request, record.sent)
+        if len(pieces) > 1:
+            on_progress()
+    if broken:
+        await _break(connection, form)
+    else:
+        connection.send_chunk(form.end())
+        connection.end_stream()
+        record.complete = not connection.lost
+
+
+async def _break(connection: Connection, form: StreamFormat) -> None:
+    fault = form.reply.fault
+    if fault is Fault.CUT:
+        connection.close()
+    elif fault is Fault.RESET_IN_STREAM:
+        await asyncio.sleep(0)  # what was written leaves before the reset
+        connection.reset()
+    elif fault is Fault.STALL:
+        await asyncio.Event().wait()
+    else:
+        last = {
+            Fault.UNFINISHED: form.unfinished,
+            Fault.MALFORMED: form.malformed,
+            Fault.INVALID_UTF8: form.invalid_utf8,
+            Fault.ERROR_EVENT: form.error,
+        }[fault]()
+        connection.send_chunk(last)
+        connection.end_stream()
+
+
+def _limited(reply: Reply, request: VendorRequest) -> Reply:
+    """The reply cut at the request's limit of output tokens, as a vendor would, unless its usage is scripted."""
+    if request.max_tokens is None or reply.usage is not None:
+        return reply
+    most_bytes = max(request.max_tokens * _BYTES_PER_TOKEN - 1, 0)
+    encoded = reply.text.encode()
+    if len(encoded) <= most_bytes:
+        return reply
+    cut = encoded[:most_bytes].decode(errors="ignore")
+    return reply.model_copy(update={"text": cut, "finish": FinishReason.LENGTH})
+
+
+def _usage(request: VendorRequest, text: str) -> Usage:
+    asked = len(request.system.encode()) + len(request.prompt.encode())
+    return Usage(
+        input_tokens=asked // _BYTES_PER_TOKEN + 1, output_tokens=len(text.encode()) // _BYTES_PER_TOKEN + 1
+    )

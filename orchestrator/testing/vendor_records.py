@@ -1,0 +1,89 @@
+"""What the fake vendor server remembers of each request, and what the requests cost together."""
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from orchestrator.domain.model import ModelSpec
+from orchestrator.domain.money import Usage, cost_micro
+from orchestrator.testing.vendor_script import VendorRequest
+
+
+@dataclass
+class RequestRecord:
+    """One request and how far its answer got. Times are seconds since the epoch."""
+
+    seq: int
+    request: VendorRequest
+    started_s: float = field(default_factory=time.time)
+    ended_s: float | None = None
+    status: int | None = None  # None until headers were sent
+    usage: Usage = field(default_factory=Usage)  # of what was produced so far; the vendor's own count
+    sent: str = ""  # the text that was sent so far
+    complete: bool = False  # the answer was handed to the network to its end
+    disconnected: bool = False  # the client went away before that
+
+    @property
+    def digest(self) -> str:
+        """Names the question: equal for two requests that ask one model the same."""
+        parts = (self.request.vendor, self.request.model, self.request.system, self.request.prompt)
+        return sha256(json.dumps(parts).encode()).hexdigest()
+
+    def log_line(self, event: str) -> str:
+        """A JSON line without texts: `event` is `received`, `streaming` or `finished`."""
+        shown: dict[str, Any] = {
+            "event": event,
+            "seq": self.seq,
+            "vendor": self.request.vendor,
+            "model": self.request.model,
+            "stage": self.request.stage,
+            "n": self.request.n,
+            "digest": self.digest,
+            "status": self.status,
+            "complete": self.complete,
+            "disconnected": self.disconnected,
+            "started_s": self.started_s,
+            "ended_s": self.ended_s,
+            "usage": self.usage.model_dump(),
+        }
+        return json.dumps(shown)
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The events of a log file in order; a line that is still being written is left out."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def billed_micro(records: Iterable[RequestRecord], catalog: Iterable[ModelSpec]) -> int:
+    """What the vendors would charge for `records` at the catalog's prices, in micro-USD, rounded up per request.
+
+    An answer that broke off counts with what was sent of it. Raises KeyError for a model that the catalog lacks.
+    """
+    return sum(
+        price_of(record.request.vendor, record.request.model, record.usage, catalog) for record in records
+    )
+
+
+def log_billed_micro(events: Iterable[dict[str, Any]], catalog: Iterable[ModelSpec]) -> int:
+    """The same for the `finished` events of a log."""
+    specs = tuple(catalog)
+    return sum(
+        price_of(event["vendor"], event["model"], Usage.model_validate(event["usage"]), specs)
+        for event in events
+        if event["event"] == "finished"
+    )
+
+
+def price_of(vendor: str, model: str, usage: Usage, catalog: Iterable[ModelSpec]) -> int:
+    """Micro-USD of one request; 0 where nothing was produced."""
+    if usage == Usage():
+        return 0
+    prices = {spec.id: spec.prices for spec in catalog}
+    return cost_micro(usage, prices[f"{vendor}:{model}"])
