@@ -29,8 +29,8 @@ async def connect(settings: Settings, say: Say, start_services: bool = True) -> 
     """A client with our plugin.
 
     Where no Temporal is configured, the embedded server and worker are started if they do not run (but not
-    without `start_services`). A configured one is used as it is; `say` is told when no worker polls its queues.
-    Raises PrerequisiteError where it cannot be reached.
+    without `start_services`). A configured one is used as it is; `say` is told when no worker polls its
+    queues. Raises PrerequisiteError where it cannot be reached.
     """
     if settings.embedded:
         server = await asyncio.to_thread(_embedded, settings, say, start_services)

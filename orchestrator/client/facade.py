@@ -50,7 +50,8 @@ _STATUS = SearchAttributeKey.for_keyword("OrchStatus")
 class Orchestrator:
     """Projects of one Temporal namespace.
 
-    Every method raises PrerequisiteError, in one line, where Temporal, the worker or the store is silent, and UserInputError where there is no such project. Safe for concurrent use by tasks of one event loop.
+    Every method raises PrerequisiteError, in one line, where Temporal, the worker or the store is silent, and
+    UserInputError where there is no such project. Safe for concurrent use by tasks of one event loop.
     """
 
     def __init__(self, settings: Settings, say: Say, client: Client) -> None:

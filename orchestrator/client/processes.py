@@ -22,9 +22,10 @@ Record = TypeVar("Record", bound=Frozen)
 
 _POLL_S = 0.02
 _MAX_LOG_BYTES = 5_000_000
+_PID_FILE_S = 5.0
 # The process writes its own pid before it becomes the program, so that it is known even where the command
-# that started it is killed right after the start.
-_RECORD_PID_AND_EXEC = 'echo $$ > "$1" && shift && exec "$@"'
+# that started it is killed right after. The shell between them ends at once: nobody has to wait for the process.
+_LAUNCH = """file=$1; shift; sh -c 'echo $$ > "$0" && exec "$@"' "$file" "$@" &"""
 
 
 class ProcessRef(Frozen):
@@ -139,14 +140,17 @@ def spawn(
     log: Path,
     pid_file: Path,
     lock: int,
-) -> subprocess.Popen[bytes]:
-    """Starts `command` in `folder` in a session of its own: it outlives us and holds `lock` for its life."""
+) -> ProcessRef | None:
+    """Starts `command` in `folder` in a session of its own: it outlives us and holds `lock` for its life.
+
+    None where it has ended already.
+    """
     pid_file.unlink(missing_ok=True)
     if log.exists() and log.stat().st_size > _MAX_LOG_BYTES:
         os.replace(log, log.with_suffix(".old.log"))
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as output:
-        return subprocess.Popen(
-            ["/bin/sh", "-c", _RECORD_PID_AND_EXEC, "sh", str(pid_file), *command],
+        subprocess.run(
+            ["/bin/sh", "-c", _LAUNCH, "sh", str(pid_file), *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -154,7 +158,10 @@ def spawn(
             env=dict(environment),
             pass_fds=(lock,),
             start_new_session=True,
+            check=True,
         )
+    wait_until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"), _PID_FILE_S)
+    return recorded_process(pid_file)
 
 
 def last_line(log: Path) -> str:

@@ -17,7 +17,8 @@ from temporalio.client import (
 from temporalio.common import QueryRejectCondition, SearchAttributeKey
 from temporalio.exceptions import FailureError
 
-from orchestrator.artifacts.store import ArtifactStore, safe_piece
+from orchestrator.artifacts.publish import project_name
+from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.client.rpc import QUERY_TIMEOUT, RPC_TIMEOUT, one_line, rpc_errors
 from orchestrator.contracts.names import (
     MEMO_MAX_USD,
@@ -173,8 +174,7 @@ class RunReader:
         )
 
     async def _published(self, project_id: str) -> ProjectView | None:
-        name = f"projects/{safe_piece(self._client.namespace)}/{safe_piece(project_id)}/view.json"
-        data = await self._store.read_named(name)
+        data = await self._store.read_named(project_name(self._client.namespace, project_id, "view.json"))
         try:
             return None if data is None else ProjectView.model_validate_json(data)
         except ValidationError as error:

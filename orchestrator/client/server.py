@@ -9,7 +9,6 @@ from orchestrator.client.processes import (
     ProcessRef,
     Say,
     exclusive,
-    find_process,
     last_line,
     open_lock,
     read_record,
@@ -180,7 +179,7 @@ def _launch(
 ) -> _Record | None:
     """One start. None where the process ended by itself; PrerequisiteError where it never became ready."""
     port, http_port, ui_port = ports
-    process = spawn(
+    reference = spawn(
         _command(binary, folder, ports),
         environment=keyless_environment(settings),
         folder=folder.data,
@@ -188,19 +187,17 @@ def _launch(
         pid_file=folder.pid,
         lock=lock,
     )
-    reference = find_process(process.pid)
-    ready = reference is not None and wait_until(
-        lambda: process.poll() is not None or _answers(http_port), _START_S
-    )
-    if reference is None or process.poll() is not None:
+    if reference is None:
+        return None
+    answered = wait_until(lambda: not reference.alive or _answers(http_port), _START_S)
+    if not reference.alive:
         return None
     try:
-        if not ready:
+        if not answered:
             raise PrerequisiteError(f"the Temporal server does not answer (log: {folder.log})")
         _set_up_namespace(f"{_HOST}:{port}")
     except PrerequisiteError:
         terminate(reference, _STOP_S)
-        process.wait()
         raise
     return _Record(process=reference, version=version, port=port, http_port=http_port, ui_port=ui_port)
 

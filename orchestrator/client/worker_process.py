@@ -31,7 +31,7 @@ from orchestrator.settings import Settings
 WORKER_STATE = "ORCH_WORKER_STATE"
 """Environment variable of the worker: the file that `report_ready` writes."""
 
-_COMMAND = ("-m", "workers.main")
+_COMMAND = ("-P", "-m", "workers.main")  # -P: not from the folder that it runs in
 _READY_S = 30.0
 _STOP_S = 30.0
 _PID_FILE_S = 1.0  # it is written within milliseconds of the start
@@ -152,7 +152,7 @@ def _start(settings: Settings, server: ServerInfo, say: Say) -> None:
     lock = open_lock(files.running)
     with open(lock, "r+b", buffering=0):
         try_lock(lock)
-        process = spawn(
+        reference = spawn(
             [sys.executable, *_COMMAND],
             environment=_environment(settings, server, files.state(salt)),
             folder=files.home,
@@ -160,7 +160,6 @@ def _start(settings: Settings, server: ServerInfo, say: Say) -> None:
             pid_file=files.pid,
             lock=lock,
         )
-    reference = find_process(process.pid)
     if reference is None:
         raise _not_started(files)
     record = _Record(
