@@ -1,6 +1,7 @@
 """A project run and its pieces, for the tests of this package."""
 
 import json
+from typing import TypedDict, Unpack
 
 from orchestrator.artifacts.manifest import write_draft
 from orchestrator.artifacts.publish import publish
@@ -72,14 +73,20 @@ def project_view(**changes: object) -> ProjectView:
     return ProjectView.model_validate({**values, **changes})
 
 
+class RunDetails(TypedDict, total=False):
+    """What else there is to publish."""
+
+    view: ProjectView
+    request: str
+    calls: tuple[CallRecord, ...]
+    findings: tuple[Finding, ...]
+    events: tuple[Event, ...]
+
+
 async def published(
     store: ArtifactStore,
     files: dict[str, bytes],
-    view: ProjectView | None = None,
-    request: str = "Build it",
-    calls: tuple[CallRecord, ...] = (),
-    findings: tuple[Finding, ...] = (),
-    events: tuple[Event, ...] = (),
+    **details: Unpack[RunDetails],
 ) -> PublishResult:
     """Publishes a project of one task whose draft is `files`."""
     prompt = await store.put(b"do it")
@@ -89,14 +96,14 @@ async def published(
         PublishInput(
             namespace="default",
             project=PROJECT,
-            view_json=(view or project_view()).model_dump_json(),
-            project_text=await store.put(request.encode()),
+            view_json=details.get("view", project_view()).model_dump_json(),
+            project_text=await store.put(details.get("request", "Build it").encode()),
             criteria=await store.put(b"tests pass"),
             plan=(TaskSpec(id="t1", title="Write it", type=TaskType.CODE_GENERATION, prompt=prompt),),
             drafts=drafts,
-            calls=(await _segment(store, calls),),
-            events=(await _segment(store, events),),
-            findings=await _segment(store, findings),
+            calls=(await _segment(store, details.get("calls", ())),),
+            events=(await _segment(store, details.get("events", ())),),
+            findings=await _segment(store, details.get("findings", ())),
         ),
     )
 

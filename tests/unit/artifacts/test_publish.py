@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from typing import Unpack
 
 import pytest
 from markdown_it import MarkdownIt
@@ -14,7 +15,7 @@ from orchestrator.artifacts.text import markdown_block, markdown_line, plain
 from orchestrator.contracts.project import Event, ProjectStatus, ProjectView
 from orchestrator.contracts.tools import PublishInput
 from orchestrator.domain.findings import Finding
-from tests.unit.artifacts.samples import PROJECT, call, project_view, published, task_view
+from tests.unit.artifacts.samples import PROJECT, RunDetails, call, project_view, published, task_view
 
 HOSTILE_TEXTS = [
     "<script>alert(1)</script>",
@@ -58,12 +59,12 @@ CONTROL_TEXTS = [
 ]
 
 
-def read(files: dict[str, bytes], **options: object) -> tuple[dict[str, bytes], ProjectView]:
+def read(files: dict[str, bytes], **options: Unpack[RunDetails]) -> tuple[dict[str, bytes], ProjectView]:
     """Files of the published manifest, and the published view."""
 
     async def scenario() -> tuple[dict[str, bytes], ProjectView]:
         store = ArtifactStore.open("memory://")
-        result = await published(store, files, **options)  # type: ignore[arg-type]
+        result = await published(store, files, **options)
         manifest = await read_manifest(store, result.manifest)
         named = await store.read_named(project_name("default", PROJECT, "manifest.json"))
         view = await store.read_named(project_name("default", PROJECT, "view.json"))
