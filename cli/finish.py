@@ -3,10 +3,9 @@
 import asyncio
 from pathlib import Path
 
-from orchestrator.client.facade import Orchestrator
-
 from cli.console import say, show, show_json
 from cli.results import exit_code, result_block, result_object
+from orchestrator.client.facade import Orchestrator
 from orchestrator.client.run_records import RunRecord, load_record, save_record
 from orchestrator.contracts.project import ProjectView
 from orchestrator.domain.errors import OrchError, UserInputError

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import typer
-from orchestrator.client.facade import Orchestrator
 
 from cli.console import say
 from cli.finish import come_back, finish, present
@@ -17,7 +16,8 @@ from cli.results import SIMULATED_NOTICE
 from cli.session import run_async, settings_for
 from cli.waiting import follow
 from orchestrator.artifacts.export import check_target
-from orchestrator.catalog import ROUTING, SIMULATED_ROUTING, load_catalog
+from orchestrator.catalog import ROUTING, load_catalog
+from orchestrator.client.facade import Orchestrator
 from orchestrator.client.project_file import ProjectFile, load_project_file
 from orchestrator.client.run_records import RunRecord, save_record
 from orchestrator.client.spec import (
@@ -34,6 +34,7 @@ from orchestrator.client.spec import (
 )
 from orchestrator.contracts.project import ProjectSpec
 from orchestrator.domain.errors import UserInputError
+from orchestrator.providers.simulated import SIMULATED_ROUTING
 from orchestrator.settings import Settings
 
 T = TypeVar("T")
@@ -116,8 +117,6 @@ async def _start(spec: ProjectSpec, settings: Settings, folder: Path, options: S
     simulated = settings.embedded and not settings.vendors
     if simulated:
         say(f"No keys are configured: {SIMULATED_NOTICE}.")
-    if not settings.embedded and settings.store_url.startswith("file:"):
-        say(f"The artifact store is {settings.store_url}: only machines that share it can export the output.")
     client = await Orchestrator.connect(settings, say)
     project_id = spec.project_id
     save_record(settings.home, RunRecord(project_id=project_id, output_dir=str(folder)))

@@ -1,35 +1,38 @@
 """The work of the commands about runs that exist."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
-
-from orchestrator.client.facade import Orchestrator
 
 from cli.console import columns, say, show, show_json
 from cli.finish import come_back, finish, output_folder, present, write_output
 from cli.progress import progress_for_terminal
-from cli.results import is_closed, money
+from cli.results import is_closed
 from cli.session import checked_id, run_async, settings_for
 from cli.waiting import follow
 from orchestrator.artifacts.text import one_line
+from orchestrator.client.facade import Orchestrator
+from orchestrator.client.reading import ProjectRow
 from orchestrator.client.run_records import load_record
+from orchestrator.contracts.names import workflow_id
 from orchestrator.contracts.project import ProjectStatus, ProjectView
-from orchestrator.domain.errors import UserInputError
-from orchestrator.domain.money import usd
+from orchestrator.domain.errors import OrchError, UserInputError
 from orchestrator.settings import Settings
 
 _SETTLE_S = 5.0
 _CLOSE_S = 15.0
+_READ_AT_ONCE = 8
 
 
 def show_status(project_id: str, *, json_output: bool, profile: str | None) -> int:
     """Show a run as it is; 0 whatever its status."""
     settings = settings_for(profile)
+    checked_id(project_id)
 
     async def command() -> int:
         client = await Orchestrator.connect(settings, say)
-        view = await client.view(checked_id(project_id))
+        view = await client.view(project_id)
         present(view, _known_folder(settings, project_id), json_output=json_output)
         return 0
 
@@ -137,12 +140,14 @@ def show_list(limit: int, *, json_output: bool, profile: str | None) -> int:
     async def command() -> int:
         client = await Orchestrator.connect(settings, say)
         runs = await client.list(limit)
+        simulated = await _simulated(client, runs)
         if json_output:
-            show_json({"projects": [_list_object(run) for run in runs]})
+            show_json({"projects": [_list_object(run, simulated[run.project_id]) for run in runs]})
         elif not runs:
             say("No runs yet.")
         else:
-            rows = [("project", "status", "spent", "tasks", ""), *(_list_row(run) for run in runs)]
+            head = ("project", "status", "started", "spent", "tasks", "models", "what")
+            rows = [head, *(_list_row(run, simulated[run.project_id]) for run in runs)]
             for line in columns(rows, indent=""):
                 show(line)
         return 0
@@ -150,27 +155,45 @@ def show_list(limit: int, *, json_output: bool, profile: str | None) -> int:
     return run_async(command())
 
 
-def _list_object(view: ProjectView) -> dict[str, Any]:
+async def _simulated(client: Orchestrator, runs: list[ProjectRow]) -> dict[str, bool | None]:
+    """Which runs are done by simulated models; None where a run does not tell just now."""
+    at_once = asyncio.Semaphore(_READ_AT_ONCE)
+
+    async def ask(run: ProjectRow) -> bool | None:
+        async with at_once:
+            try:
+                return (await client.view(run.project_id)).simulated
+            except OrchError:
+                return None
+
+    answers = await asyncio.gather(*(ask(run) for run in runs))
+    return {run.project_id: answer for run, answer in zip(runs, answers, strict=True)}
+
+
+def _list_object(run: ProjectRow, simulated: bool | None) -> dict[str, Any]:
     return {
-        "project_id": view.project_id,
-        "workflow_id": view.workflow_id,
-        "status": view.status.value,
-        "spent_usd": usd(view.spent_micro),
-        "max_usd": usd(view.max_micro),
-        "quality_score": view.quality_score,
-        "tasks_done": view.tasks_done,
-        "tasks_total": view.tasks_total,
-        "simulated": view.simulated,
+        "project_id": run.project_id,
+        "workflow_id": workflow_id(run.project_id),
+        "status": run.status,
+        "project": run.project,
+        "started_s": run.started_s,
+        "closed_s": run.closed_s,
+        "spent_usd": run.spent_usd,
+        "tasks_done": run.tasks_done,
+        "tasks_total": run.tasks_total,
+        "simulated": simulated,
     }
 
 
-def _list_row(view: ProjectView) -> tuple[str, ...]:
+def _list_row(run: ProjectRow, simulated: bool | None) -> tuple[str, ...]:
     return (
-        one_line(view.project_id, 60),
-        view.status.value,
-        money(view.spent_micro),
-        f"{view.tasks_done}/{view.tasks_total}",
-        "simulated" if view.simulated else "",
+        one_line(run.project_id, 60),
+        run.status,
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started_s)),
+        f"${run.spent_usd:.4f}",
+        f"{run.tasks_done}/{run.tasks_total}",
+        "?" if simulated is None else "simulated" if simulated else "real",
+        one_line(run.project, 60),
     )
 
 

@@ -57,7 +57,7 @@ def pause(
 
 
 def resume(project_id: ProjectId, json_output: Json = False, profile: Profile = None) -> None:
-    """Go on with a paused run, or take up one that ended before it was done."""
+    """Go on with a paused run."""
     from cli.running import resume_run
 
     raise typer.Exit(resume_run(project_id, json_output=json_output, profile=profile))

@@ -2,10 +2,9 @@
 
 import asyncio
 
-from orchestrator.client.facade import Orchestrator
-
 from cli.progress import Progress
 from cli.results import SIMULATED_NOTICE
+from orchestrator.client.facade import Orchestrator
 from orchestrator.contracts.project import ProjectView
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
 
