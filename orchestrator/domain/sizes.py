@@ -1,0 +1,20 @@
+"""Upper bounds, in bytes, of everything in a prompt that is not the user's or a model's text.
+
+A test renders every template and holds it to these figures; reservations of money rest on them.
+"""
+
+from orchestrator.domain.tasks import Stage
+
+# System text, prompt template with every section's tags, and JSON schema of a stage.
+TEMPLATE_BYTES: dict[Stage, int] = {
+    Stage.PLAN: 12_000,
+    Stage.GENERATE: 8_000,
+    Stage.CRITIQUE: 8_000,
+    Stage.REVISE: 8_000,
+    Stage.EVALUATE: 7_000,
+    Stage.REPAIR: 8_000,
+}
+
+MAX_FENCE_CHARS = 32  # the longest fence around a shown file
+FENCE_BYTES_PER_FILE = 2 * MAX_FENCE_CHARS + 32  # both fences, language, `path=` and line ends; not the path
+LINE_BYTES = 8  # what turns a text into a line of a list
