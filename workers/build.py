@@ -6,15 +6,14 @@ import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
+from activities.model_calls import ModelActivities
+from activities.tools import ToolActivities
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.model_calls import ModelActivities
-from activities.tools import ToolActivities
 from orchestrator.artifacts.journal import Journal
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts.names import QUEUE_MODELS, QUEUE_TOOLS, QUEUE_WORKFLOWS
-from orchestrator.domain.errors import OrchError
 from orchestrator.providers.base import Provider
 from orchestrator.providers.registry import import_sdks, open_provider
 from orchestrator.providers.simulated import SIMULATED_VENDORS, open_simulated
@@ -55,14 +54,13 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
         providers[vendor] = open_simulated(vendor, settings.simulation)
     secrets = tuple(vendor.api_key.get_secret_value() for vendor in settings.vendors.values())
     models = ModelActivities(store=store, journal=journal, providers=providers, secrets=secrets)
-    sandbox = Sandbox.detect(settings, ToolEnvironment(settings.cache_dir))
+    sandbox = Sandbox.detect(settings, ToolEnvironment(settings))
     tools = ToolActivities(store=store, journal=journal, sandbox=sandbox, vendors=tuple(providers))
     workers = [
         Worker(
             client,
             task_queue=QUEUE_WORKFLOWS,
             workflows=[ProjectWorkflow],
-            workflow_failure_exception_types=[OrchError],
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
             graceful_shutdown_timeout=timedelta(seconds=5),
         ),

@@ -1,7 +1,6 @@
 """`orch-worker`: polls the workflow, model and tool queues until SIGTERM, then lets calls in flight finish."""
 
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -20,7 +19,9 @@ def main() -> None:
     try:
         settings = load_settings()
         logging.basicConfig(
-            level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+            level=settings.log_level,
+            format="%(asctime)s %(levelname)s %(name)s %(message)s",
+            stream=sys.stderr,
         )
         asyncio.run(_serve(settings))
     except OrchError as error:
@@ -60,15 +61,12 @@ async def _serve(settings: Settings) -> None:
 
 
 def _announce(settings: Settings) -> None:
-    """Tell who started us that the queues are polled: an atomically written state file."""
-    target = settings.environment.get("ORCH_WORKER_STATE")
-    if not target:
-        return
-    path = Path(target)
-    state = json.loads(path.read_text()) if path.exists() else {}
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps({**state, "pid": os.getpid(), "ready": True}))
-    temporary.replace(path)
+    """Tell who started us that the queues are polled."""
+    from orchestrator.client.worker_process import WORKER_STATE, report_ready
+
+    state = settings.environment.get(WORKER_STATE)
+    if state:
+        report_ready(Path(state))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What every part of a project run shares: its memory, its gates, its log."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +20,9 @@ with workflow.unsafe.imports_passed_through():
 
 # Temporal retries only attempts that were lost; what vendors and tools say are results of the activity.
 LOST_ATTEMPTS = RetryPolicy(
-    initial_interval=timedelta(milliseconds=100), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=5)
+    initial_interval=timedelta(milliseconds=100),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=5),
 )
 
 
@@ -74,14 +77,12 @@ class RunContext:
 
     async def wait_until(self, time_s: float, task_id: str) -> None:
         """Wait for workflow time `time_s`, less if the run stops."""
-        try:
+        with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(
                 lambda: self.must_stop or task_id in self.cancelled_tasks,
                 timeout=max(0.001, time_s - self.now_s()),
                 timeout_summary="vendor asked for a wait",
             )
-        except TimeoutError:
-            pass
 
     def stop(self, status: ProjectStatus, reason: str) -> None:
         """End the run: what is in flight is cancelled, nothing new begins."""
@@ -170,16 +171,17 @@ class RunContext:
         left = old.uncertain.get(stage, 0) - booked_micro
         self.state.spending[task_id] = Spending(
             by_stage={**old.by_stage, stage: old.by_stage.get(stage, 0) + actual_micro},
-            uncertain={**{k: v for k, v in old.uncertain.items() if k != stage}, **({stage: left} if left else {})},
+            uncertain={
+                **{k: v for k, v in old.uncertain.items() if k != stage},
+                **({stage: left} if left else {}),
+            },
             calls=old.calls,
         )
 
     def emit(self, kind: str, text: str, task_id: str = "") -> None:
         """Append to the event log."""
         state = self.state
-        state.events.append(
-            Event(seq=state.next_event, time_s=self.now_s(), kind=kind, task=task_id, text=text[:300])
-        )
+        state.events.append(Event(seq=state.next_event, time_s=self.now_s(), kind=kind, task=task_id, text=text[:300]))
         state.next_event += 1
 
     def note(self, text: str) -> None:

@@ -197,7 +197,11 @@ def _book(ctx: RunContext, slot: Slot, key: CallKey, send: Send, result: CallRes
     ctx.spend(slot.task, slot.stage.value, cost, uncertain)
     ctx.state.records.append(_record(slot, key, send, result, cost, uncertain))
     outcome = f"{failure.kind.value}: {failure.message}" if failure else result.preview
-    ctx.emit("call_settled", f"{slot.stage.value} #{slot.iteration} {send.model.id} ${usd(cost):.6f} {outcome}", slot.task)
+    ctx.emit(
+        "call_settled",
+        f"{slot.stage.value} #{slot.iteration} {send.model.id} ${usd(cost):.6f} {outcome}",
+        slot.task,
+    )
 
 
 def _health(ctx: RunContext, model: ModelSpec, failure: CallFailure | None) -> None:

@@ -2,10 +2,8 @@
 
 import asyncio
 import re
-from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts import names
@@ -14,22 +12,13 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.state import ProjectInput, ProjectState
     from orchestrator.contracts.tools import (
         CallRecord,
-        OpenCall,
         PrepareInput,
         PrepareResult,
-        PublishInput,
-        PublishResult,
-        ReconcileInput,
-        ReconcileResult,
-        StateInput,
-        TextInput,
     )
     from orchestrator.domain.calls import GiveUp
-    from orchestrator.domain.integration import drafts
     from orchestrator.domain.ledger import Ledger
-    from orchestrator.domain.money import cost_micro, usd
-    from orchestrator.domain.outcome import ProjectStatus, ending, quality
-    from orchestrator.domain.refs import BlobRef
+    from orchestrator.domain.money import usd
+    from orchestrator.domain.outcome import ProjectStatus
     from orchestrator.domain.routing import ranked
     from orchestrator.domain.steps import FINAL, TaskState, TaskStatus, skip
     from orchestrator.domain.tasks import Stage, TaskSpec, TaskType
@@ -38,14 +27,8 @@ from workflows import views
 from workflows.context import RunContext, Stopped
 from workflows.integrate import integrate
 from workflows.model_calls import PROJECT, Slot, call_model
+from workflows.records import flush, publish, save_state, show_search_attributes
 from workflows.tasks import run_tasks
-
-_STATUS = SearchAttributeKey.for_keyword("OrchStatus")
-_PHASE = SearchAttributeKey.for_keyword("OrchPhase")
-_SPENT = SearchAttributeKey.for_float("OrchSpentUsd")
-_QUALITY = SearchAttributeKey.for_float("OrchQuality")
-_DONE = SearchAttributeKey.for_int("OrchTasksDone")
-_TOTAL = SearchAttributeKey.for_int("OrchTasksTotal")
 
 
 @workflow.defn(name=names.PROJECT_WORKFLOW)
@@ -55,9 +38,7 @@ class ProjectWorkflow:
     @workflow.init
     def __init__(self, run_input: ProjectInput) -> None:
         spec = run_input.spec
-        state = run_input.state or ProjectState(
-            started_s=workflow.time(), ledger=Ledger(max_micro=spec.max_micro)
-        )
+        state = run_input.state or ProjectState(started_s=workflow.time(), ledger=Ledger(max_micro=spec.max_micro))
         self.ctx = RunContext(spec, state)
         self.closed = False
 
@@ -99,15 +80,15 @@ class ProjectWorkflow:
                 await integrate(ctx)
         except Stopped:
             if ctx.state.stopped is None:
-                await self._flush()
+                await flush(ctx)
                 return None
             self._end_open_tasks()
-        return await self._publish()
+        return await publish(ctx)
 
     async def _prepare(self) -> None:
         state, spec = self.ctx.state, self.ctx.spec
         if state.prepared is None:
-            self._show_search_attributes(ProjectStatus.PLANNING)
+            show_search_attributes(self.ctx, ProjectStatus.PLANNING)
             self.ctx.emit("started", f"budget ${usd(spec.max_micro):.2f}, time limit {spec.time_limit_s:.0f} s")
             state.prepared = await self.ctx.tool(
                 names.ACTIVITY_PREPARE,
@@ -144,8 +125,8 @@ class ProjectWorkflow:
             return
         ctx.state.phase = phase
         ctx.emit("phase", phase.value)
-        self._show_search_attributes(phase)
-        await self._save_state()
+        show_search_attributes(ctx, phase)
+        await save_state(ctx)
 
     def _end_open_tasks(self) -> None:
         """After a stop: tasks that never ran stay pending in the state, and say why nothing came of them."""
@@ -153,95 +134,6 @@ class ProjectWorkflow:
         for task_id, state in self.ctx.state.tasks.items():
             if state.status not in FINAL and not state.reason:
                 self.ctx.set_task(task_id, state.model_copy(update={"reason": reason}))
-
-    async def _publish(self) -> ProjectView:
-        """Reconcile uncertain charges, decide the status, store manifest and report."""
-        ctx, state = self.ctx, self.ctx.state
-        await self._reconcile()
-        end = ending(
-            list(state.tasks.values()),
-            state.integration,
-            state.stopped,
-            state.stop_reason,
-            state.exhausted,
-            state.failure,
-        )
-        ctx.emit("finished", f"{end.status.value}{': ' + end.reason if end.reason else ''}")
-        state.phase = end.status
-        await self._flush()
-        view = views.project_view(ctx, end)
-        assert state.prepared is not None
-        published: PublishResult = await ctx.tool(
-            names.ACTIVITY_PUBLISH,
-            PublishInput(
-                namespace=ctx.namespace,
-                project=ctx.spec.project_id,
-                view_json=view.model_dump_json(),
-                project_text=state.prepared.project,
-                criteria=state.prepared.criteria,
-                plan=state.plan,
-                drafts=drafts(state.plan, state.tasks),
-                calls=state.record_segments,
-                events=state.event_segments,
-                findings=state.integration.best.detail if state.integration.best else None,
-            ),
-            PublishResult,
-            "manifest and report",
-        )
-        await self._save_state()
-        self._show_search_attributes(end.status)
-        workflow.set_current_details(views.details(ctx, end))
-        return view.model_copy(update={"manifest": published.manifest})
-
-    async def _reconcile(self) -> None:
-        """Uncertain calls that did finish get their actual cost."""
-        ctx, ledger = self.ctx, self.ctx.state.ledger
-        if not ledger.uncertain:
-            return
-        prices = {model.id: model.prices for model in ctx.spec.models}
-        open_calls = tuple(
-            OpenCall(key=key, prices=prices[charge.model]) for key, charge in ledger.uncertain.items()
-        )
-        found: ReconcileResult = await ctx.tool(
-            names.ACTIVITY_RECONCILE,
-            ReconcileInput(calls=open_calls),
-            ReconcileResult,
-            f"{len(open_calls)} calls of unknown fate",
-        )
-        for key, usage in found.finished.items():
-            charge = ledger.uncertain[key]
-            actual = min(cost_micro(usage, prices[charge.model]), charge.amount_micro)
-            ctx.state.ledger = ctx.state.ledger.reconcile(key, actual)
-            ctx.reconcile_spending(key, actual, charge.amount_micro)
-            ctx.emit("reconciled", f"{key} cost ${usd(actual):.6f}")
-
-    async def _flush(self) -> None:
-        """Event log and call records go to the store."""
-        state = self.ctx.state
-        if state.records:
-            text = _json_list([record.model_dump_json() for record in state.records])
-            state.record_segments = (*state.record_segments, await self._store(text))
-            state.records = []
-        text = _json_list([event.model_dump_json() for event in state.events])
-        state.event_segments = (*state.event_segments, await self._store(text))
-        state.events = []
-
-    async def _store(self, text: str) -> BlobRef:
-        stored: BlobRef = await self.ctx.tool(names.ACTIVITY_STORE_TEXT, TextInput(text=text), BlobRef, "log segment")
-        return stored
-
-    async def _save_state(self) -> None:
-        ctx = self.ctx
-        await ctx.tool(
-            names.ACTIVITY_SAVE_STATE,
-            StateInput(
-                namespace=ctx.namespace,
-                project=ctx.spec.project_id,
-                state_json=ctx.state.model_dump_json(),
-            ),
-            None,
-            ctx.state.phase.value,
-        )
 
     # Beside the run
 
@@ -271,23 +163,6 @@ class ProjectWorkflow:
             workflow.set_current_details(views.details(ctx))
             await workflow.wait_condition(lambda: self.closed or ctx.state.next_event != shown)  # noqa: B023
 
-    def _show_search_attributes(self, status: ProjectStatus) -> None:
-        ctx = self.ctx
-        if not ctx.spec.search_attributes:
-            return
-        tasks = list(ctx.state.tasks.values())
-        updates: list[SearchAttributeUpdate[Any]] = [
-            _STATUS.value_set(status.value),
-            _PHASE.value_set(ctx.state.phase.value),
-            _SPENT.value_set(usd(ctx.state.ledger.spent_micro)),
-            _DONE.value_set(sum(task.status in FINAL for task in tasks)),
-            _TOTAL.value_set(len(tasks)),
-        ]
-        score = quality(tasks)
-        if score is not None:
-            updates.append(_QUALITY.value_set(score))
-        workflow.upsert_search_attributes(updates)
-
     # Messages
 
     @workflow.signal(name=names.SIGNAL_PAUSE, description="Start nothing new; what is in flight finishes.")
@@ -296,7 +171,7 @@ class ProjectWorkflow:
         if not ctx.paused:
             ctx.state.paused_at_s = ctx.now_s()
             ctx.emit("paused", _one_line(reason))
-            self._show_search_attributes(ProjectStatus.PAUSED)
+            show_search_attributes(ctx, ProjectStatus.PAUSED)
 
     @workflow.signal(name=names.SIGNAL_RESUME, description="Go on after a pause.")
     def resume(self) -> None:
@@ -305,7 +180,7 @@ class ProjectWorkflow:
             ctx.state.paused_s += ctx.now_s() - ctx.state.paused_at_s
             ctx.state.paused_at_s = None
             ctx.emit("resumed", "")
-            self._show_search_attributes(ctx.state.phase)
+            show_search_attributes(ctx, ctx.state.phase)
 
     @workflow.signal(name=names.SIGNAL_CANCEL_TASK, description="Stop one task; what depends on it is skipped.")
     def cancel_task(self, id: str = "") -> None:
@@ -344,10 +219,6 @@ class ProjectWorkflow:
     def events(self, since: int = 0) -> tuple[Event, ...]:
         """Events after sequence number `since`, those of this execution, at most 500."""
         return tuple(event for event in self.ctx.state.events if event.seq > since)[:500]
-
-
-def _json_list(items: list[str]) -> str:
-    return "[" + ",".join(items) + "]"
 
 
 def _one_line(text: str) -> str:

@@ -57,9 +57,7 @@ async def run_task(ctx: RunContext, task: TaskSpec) -> None:
     """Perform steps until the task has a final status, or the run stops."""
     rules = RULES[task.type]
     while wanted := steps.next_steps(ctx.task(task.id)):
-        outcomes = await asyncio.gather(
-            *(_perform(ctx, task, step) for step in wanted), return_exceptions=True
-        )
+        outcomes = await asyncio.gather(*(_perform(ctx, task, step) for step in wanted), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException) and not isinstance(outcome, Stopped):
                 raise outcome
@@ -164,9 +162,7 @@ def context_of(ctx: RunContext, task: TaskSpec) -> tuple[ContextDraft, ...]:
     for dependency in task.dependencies:
         best = ctx.task(dependency).best
         if best is not None:
-            found.append(
-                ContextDraft(task=dependency, title=ctx.spec_of(dependency).title, draft=best.draft)
-            )
+            found.append(ContextDraft(task=dependency, title=ctx.spec_of(dependency).title, draft=best.draft))
     return tuple(found)
 
 

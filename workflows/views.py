@@ -75,6 +75,7 @@ def project_view(ctx: RunContext, end: Ending | None = None) -> ProjectView:
 
 
 def budget_view(ctx: RunContext) -> BudgetView:
+    """The ledger's totals."""
     ledger = ctx.state.ledger
     return BudgetView(
         max_micro=ledger.max_micro,
@@ -86,6 +87,7 @@ def budget_view(ctx: RunContext) -> BudgetView:
 
 
 def breaker_views(ctx: RunContext) -> tuple[BreakerView, ...]:
+    """Every circuit that has seen a failure."""
     return tuple(
         BreakerView(
             scope=scope,
@@ -101,11 +103,10 @@ def breaker_views(ctx: RunContext) -> tuple[BreakerView, ...]:
 def details(ctx: RunContext, end: Ending | None = None) -> str:
     """The run as Markdown, for the Web UI."""
     head = project_view(ctx, end)
-    lines = [
-        f"**{head.status.value}**{' (simulated models)' if head.simulated else ''}"
-        f" · {head.tasks_done}/{head.tasks_total} tasks · ${usd(head.spent_micro):.4f} of ${usd(head.max_micro):.2f}"
-        f" · {head.calls} calls",
-    ]
+    simulated = " (simulated models)" if head.simulated else ""
+    money = f"${usd(head.spent_micro):.4f} of ${usd(head.max_micro):.2f}"
+    done = f"{head.tasks_done}/{head.tasks_total} tasks"
+    lines = [f"**{head.status.value}**{simulated} · {done} · {money} · {head.calls} calls"]
     if head.reason:
         lines += ["", _plain(head.reason)]
     if ctx.state.plan:

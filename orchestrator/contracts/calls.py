@@ -85,6 +85,8 @@ class CallRequest(Frozen):
 
 
 class CallKind(StrEnum):
+    """How a request ended."""
+
     ANSWER = "answer"  # complete, usable by the stage
     FAILURE = "failure"  # classified; with usage where the vendor billed it
     UNCERTAIN = "uncertain"  # fate unknown: book the upper bound, ask again

@@ -88,6 +88,8 @@ class Event(Frozen):
 
 
 class BudgetView(Frozen):
+    """The ledger's totals in micro-USD."""
+
     max_micro: int
     spent_micro: int
     uncertain_micro: int
@@ -96,6 +98,8 @@ class BudgetView(Frozen):
 
 
 class BreakerView(Frozen):
+    """One circuit; `open_until_s` is workflow time in seconds since the epoch."""
+
     scope: str  # `vendor` or `vendor:model`
     state: str  # closed, open, half_open
     strikes: int

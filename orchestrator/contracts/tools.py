@@ -35,6 +35,8 @@ class CheckInput(Frozen):
 
 
 class ValidatorVerdict(Frozen):
+    """One validator's word, without its findings."""
+
     validator: str
     status: CheckStatus
     findings: int = 0
@@ -74,6 +76,8 @@ class OpenCall(Frozen):
 
 
 class ReconcileInput(Frozen):
+    """Calls to look up in the journal."""
+
     calls: tuple[OpenCall, ...]
 
 

@@ -26,15 +26,21 @@ class PlannedTask(_Answer):
 
 
 class PlanAnswer(_Answer):
+    """The whole plan."""
+
     tasks: list[PlannedTask] = Field(min_length=1, max_length=2000)
 
 
 class Verdict(StrEnum):
+    """What a reviewer asks for."""
+
     APPROVE = "approve"
     REVISE = "revise"
 
 
 class CritiqueIssue(_Answer):
+    """One thing that a reviewer wants changed; `line` counts from 1, 0 if it has none."""
+
     file: str = ""
     line: int = 0
     message: str

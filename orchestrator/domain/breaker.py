@@ -12,14 +12,14 @@ MAX_COOLDOWN_S = 600.0
 FIRST_BACKOFF_S = 0.5
 MAX_BACKOFF_S = 30.0
 
-TRANSIENT = frozenset(
-    (FailureKind.TIMEOUT, FailureKind.CONNECTION, FailureKind.RATE_LIMIT, FailureKind.SERVER)
-)
+TRANSIENT = frozenset((FailureKind.TIMEOUT, FailureKind.CONNECTION, FailureKind.RATE_LIMIT, FailureKind.SERVER))
 PERMANENT = frozenset((FailureKind.AUTH, FailureKind.BILLING, FailureKind.NOT_FOUND))
 _MODEL_SCOPED = frozenset((FailureKind.NOT_FOUND, FailureKind.RATE_LIMIT))
 
 
 class CircuitState(StrEnum):
+    """Whether requests pass."""
+
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"  # one probe is under way

@@ -15,9 +15,7 @@ MAX_TOKEN_FACTOR = 8  # how far the output limit is raised before another model 
 _INVALID_LIMIT = {Stage.CRITIQUE: 2, Stage.EVALUATE: 2}
 _INVALID_LIMIT_DEFAULT = 3
 _SAME_MODEL_AGAIN = 1  # invalid answers after which the same model is shown its error
-_UNSUITABLE = frozenset(
-    (FailureKind.BAD_REQUEST, FailureKind.REFUSED, FailureKind.FILTERED, FailureKind.EMPTY)
-)
+_UNSUITABLE = frozenset((FailureKind.BAD_REQUEST, FailureKind.REFUSED, FailureKind.FILTERED, FailureKind.EMPTY))
 
 
 class CallProgress(Frozen):
@@ -128,9 +126,7 @@ def _takes(model: ModelSpec, progress: CallProgress) -> bool:
 def _offer(model: ModelSpec, prompt_bytes: int, max_tokens: int) -> Send:
     wanted = max_tokens * REASONING_FACTOR if model.reasoning else max_tokens
     tokens = min(wanted, model.max_output_tokens)
-    return Send(
-        model=model, max_tokens=tokens, amount_micro=upper_bound_micro(prompt_bytes, tokens, model.prices)
-    )
+    return Send(model=model, max_tokens=tokens, amount_micro=upper_bound_micro(prompt_bytes, tokens, model.prices))
 
 
 def _shrunk(offer: Send, prompt_bytes: int, left_micro: int) -> Send:
@@ -143,9 +139,7 @@ def _shrunk(offer: Send, prompt_bytes: int, left_micro: int) -> Send:
         else:
             high = middle - 1
     amount = upper_bound_micro(prompt_bytes, low, offer.model.prices)
-    return Send(
-        model=offer.model, max_tokens=low if amount <= left_micro else 0, amount_micro=amount
-    )
+    return Send(model=offer.model, max_tokens=low if amount <= left_micro else 0, amount_micro=amount)
 
 
 def _outage(models: list[ModelSpec], breakers: Breakers) -> str:

@@ -6,6 +6,8 @@ from orchestrator.domain.base import Frozen
 
 
 class CheckStatus(StrEnum):
+    """Outcome of one validator."""
+
     PASSED = "passed"
     FAILED = "failed"
     UNCHECKED = "unchecked"  # could not run here (no sandbox, tool missing): never counts as passed

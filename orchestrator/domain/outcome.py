@@ -9,6 +9,8 @@ from orchestrator.domain.steps import TaskState, TaskStatus
 
 
 class ProjectStatus(StrEnum):
+    """Status of a run: the first five while it goes on, the others final."""
+
     PLANNING = "PLANNING"
     WAITING_APPROVAL = "WAITING_APPROVAL"
     RUNNING = "RUNNING"
@@ -53,9 +55,7 @@ def ending(
     without = [state for state in states if state.best is None]
     if without:
         reason = next((state.reason for state in without if state.status is TaskStatus.FAILED), without[0].reason)
-        return Ending(
-            status=ProjectStatus.PARTIAL_SUCCESS, reason=f"{len(without)} task(s) without a result: {reason}"
-        )
+        return Ending(status=ProjectStatus.PARTIAL_SUCCESS, reason=f"{len(without)} task(s) without a result: {reason}")
     return _completed(states, integration)
 
 

@@ -27,15 +27,12 @@ def remaining_path(plan: Sequence[TaskSpec]) -> dict[str, int]:
     return length
 
 
-def ready(
-    plan: Sequence[TaskSpec], states: Mapping[str, TaskState], length: Mapping[str, int]
-) -> list[TaskSpec]:
+def ready(plan: Sequence[TaskSpec], states: Mapping[str, TaskState], length: Mapping[str, int]) -> list[TaskSpec]:
     """Pending tasks whose dependencies are all usable, the longest remaining path first, then plan order."""
     found = [
         task
         for task in plan
-        if states[task.id].status is TaskStatus.PENDING
-        and all(states[d].status in USABLE for d in task.dependencies)
+        if states[task.id].status is TaskStatus.PENDING and all(states[d].status in USABLE for d in task.dependencies)
     ]
     return sorted(found, key=lambda task: -length[task.id])
 

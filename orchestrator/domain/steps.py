@@ -9,6 +9,8 @@ from orchestrator.domain.tasks import Stage
 
 
 class TaskStatus(StrEnum):
+    """Status of a task; the last four are final."""
+
     PENDING = "PENDING"
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"  # validators pass and the score reaches the threshold
@@ -22,6 +24,8 @@ USABLE = frozenset((TaskStatus.COMPLETED, TaskStatus.DEGRADED))
 
 
 class Phase(StrEnum):
+    """Where in its current iteration a task stands."""
+
     GENERATE = "generate"
     REVIEW = "review"  # validators and critic side by side
     REVISE = "revise"

@@ -7,6 +7,8 @@ from orchestrator.domain.refs import BlobRef
 
 
 class TaskType(StrEnum):
+    """Kinds of work; each has its own routing and quality rules."""
+
     CODE_GENERATION = "code_generation"
     CODE_REVIEW = "code_review"
     COMPLEX_REASONING = "complex_reasoning"

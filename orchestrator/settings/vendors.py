@@ -18,16 +18,10 @@ VENDORS: dict[str, VendorDefinition] = {
     "openai": VendorDefinition("openai", ("OPENAI_API_KEY",), "OPENAI_BASE_URL", None),
     "anthropic": VendorDefinition("anthropic", ("ANTHROPIC_API_KEY",), "ANTHROPIC_BASE_URL", None),
     "google": VendorDefinition("google", ("GOOGLE_API_KEY", "GEMINI_API_KEY"), "GOOGLE_BASE_URL", None),
-    "deepseek": VendorDefinition(
-        "openai", ("DEEPSEEK_API_KEY",), "DEEPSEEK_BASE_URL", "https://api.deepseek.com/v1"
-    ),
+    "deepseek": VendorDefinition("openai", ("DEEPSEEK_API_KEY",), "DEEPSEEK_BASE_URL", "https://api.deepseek.com/v1"),
     "kimi": VendorDefinition(
         "openai", ("KIMI_API_KEY", "MOONSHOT_API_KEY"), "KIMI_BASE_URL", "https://api.moonshot.ai/v1"
     ),
-    "minimax": VendorDefinition(
-        "openai", ("MINIMAX_API_KEY",), "MINIMAX_BASE_URL", "https://api.minimax.io/v1"
-    ),
-    "zhipu": VendorDefinition(
-        "openai", ("ZHIPU_API_KEY",), "ZHIPU_BASE_URL", "https://open.bigmodel.cn/api/paas/v4"
-    ),
+    "minimax": VendorDefinition("openai", ("MINIMAX_API_KEY",), "MINIMAX_BASE_URL", "https://api.minimax.io/v1"),
+    "zhipu": VendorDefinition("openai", ("ZHIPU_API_KEY",), "ZHIPU_BASE_URL", "https://open.bigmodel.cn/api/paas/v4"),
 }

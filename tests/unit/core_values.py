@@ -18,9 +18,7 @@ def model(model_id: str, price_micro: int = 1_000_000, **changes: object) -> Mod
         id=model_id,
         vendor=vendor,
         model=name,
-        prices=(
-            PriceTier(input_micro=price_micro, cached_input_micro=price_micro, output_micro=price_micro),
-        ),
+        prices=(PriceTier(input_micro=price_micro, cached_input_micro=price_micro, output_micro=price_micro),),
         context_tokens=100_000,
         max_output_tokens=8192,
     )

@@ -8,9 +8,7 @@ from orchestrator.domain.ledger import Ledger
 from orchestrator.domain.money import PriceTier, Usage, cost_micro, micro, upper_bound_micro, usd
 
 MOVES = st.lists(
-    st.tuples(
-        st.sampled_from(["reserve", "settle", "uncertain", "release", "reconcile"]), st.integers(0, 3000)
-    ),
+    st.tuples(st.sampled_from(["reserve", "settle", "uncertain", "release", "reconcile"]), st.integers(0, 3000)),
     max_size=60,
 )
 
@@ -60,7 +58,10 @@ def test_the_upper_bound_is_one(input_tokens: int, cached: int, output_tokens: i
     tiers = (
         PriceTier(input_micro=1_250_000, cached_input_micro=310_000, output_micro=10_000_000),
         PriceTier(
-            from_input_tokens=200_000, input_micro=2_500_000, cached_input_micro=625_000, output_micro=15_000_000
+            from_input_tokens=200_000,
+            input_micro=2_500_000,
+            cached_input_micro=625_000,
+            output_micro=15_000_000,
         ),
     )
     usage = Usage(input_tokens=input_tokens, cached_input_tokens=cached, output_tokens=output_tokens)

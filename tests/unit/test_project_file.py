@@ -41,20 +41,12 @@ def test_every_name_of_the_flags_is_read(tmp_path: Path) -> None:
         pytest.param("project: x\nbudget: -1\n", "2:9", "budget: must be a number of USD", id="negative"),
         pytest.param("budget: .inf\n", "1:9", "budget: must be a number of USD", id="infinite"),
         pytest.param("budget: two\n", "1:9", "got 'two'", id="not a number"),
-        pytest.param(
-            "time_limit: soon\n", "1:13", "time_limit: must be a duration such as 90m", id="duration"
-        ),
-        pytest.param(
-            "concurrency: 65\n", "1:14", "concurrency: must be a whole number from 1 to 64", id="range"
-        ),
+        pytest.param("time_limit: soon\n", "1:13", "time_limit: must be a duration such as 90m", id="duration"),
+        pytest.param("concurrency: 65\n", "1:14", "concurrency: must be a whole number from 1 to 64", id="range"),
         pytest.param("project:\ncriteria: x\n", "1:9", "project: has no value", id="null"),
         pytest.param("project: '  '\n", "1:10", "project: is empty", id="blank"),
-        pytest.param(
-            "criteria:\n  - a\n  - b\n", "2:3", "criteria: must be one value, not a list", id="list"
-        ),
-        pytest.param(
-            "criteria: {a: b}\n", "1:11", "criteria: must be one value, not a mapping", id="mapping"
-        ),
+        pytest.param("criteria:\n  - a\n  - b\n", "2:3", "criteria: must be one value, not a list", id="list"),
+        pytest.param("criteria: {a: b}\n", "1:11", "criteria: must be one value, not a mapping", id="mapping"),
         pytest.param("new_project: maybe\n", "1:14", "must be true or false", id="switch"),
         pytest.param("project: a\nproject: b\n", "2:1", "project: given twice", id="twice"),
         pytest.param("time-limit: 5\ntime_limit: 6\n", "2:1", "time_limit: given twice", id="both spellings"),
@@ -68,9 +60,7 @@ def test_every_name_of_the_flags_is_read(tmp_path: Path) -> None:
         pytest.param(b"project: x\ncriteria: \xff\n", "2:11", "not valid UTF-8", id="encoding"),
     ],
 )
-def test_errors_say_where_what_and_the_fix(
-    tmp_path: Path, content: str | bytes, where: str, says: str
-) -> None:
+def test_errors_say_where_what_and_the_fix(tmp_path: Path, content: str | bytes, where: str, says: str) -> None:
     with pytest.raises(UserInputError) as caught:
         load(tmp_path, content)
     message = str(caught.value)

@@ -1,0 +1,148 @@
+"""What a run leaves behind: published results, the state for a resume, logs, search attributes."""
+
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+
+with workflow.unsafe.imports_passed_through():
+    from orchestrator.contracts import names
+    from orchestrator.contracts.project import ProjectView
+    from orchestrator.contracts.tools import (
+        OpenCall,
+        PublishInput,
+        PublishResult,
+        ReconcileInput,
+        ReconcileResult,
+        StateInput,
+        TextInput,
+    )
+    from orchestrator.domain.integration import drafts
+    from orchestrator.domain.money import cost_micro, usd
+    from orchestrator.domain.outcome import ProjectStatus, ending, quality
+    from orchestrator.domain.refs import BlobRef
+    from orchestrator.domain.steps import FINAL
+
+from workflows import views
+from workflows.context import RunContext
+
+_STATUS = SearchAttributeKey.for_keyword("OrchStatus")
+_PHASE = SearchAttributeKey.for_keyword("OrchPhase")
+_SPENT = SearchAttributeKey.for_float("OrchSpentUsd")
+_QUALITY = SearchAttributeKey.for_float("OrchQuality")
+_DONE = SearchAttributeKey.for_int("OrchTasksDone")
+_TOTAL = SearchAttributeKey.for_int("OrchTasksTotal")
+
+
+async def publish(ctx: RunContext) -> ProjectView:
+    """Reconcile uncertain charges, decide the status, store manifest and report."""
+    state = ctx.state
+    await _reconcile(ctx)
+    end = ending(
+        list(state.tasks.values()),
+        state.integration,
+        state.stopped,
+        state.stop_reason,
+        state.exhausted,
+        state.failure,
+    )
+    ctx.emit("finished", f"{end.status.value}{': ' + end.reason if end.reason else ''}")
+    state.phase = end.status
+    await flush(ctx)
+    view = views.project_view(ctx, end)
+    assert state.prepared is not None
+    published: PublishResult = await ctx.tool(
+        names.ACTIVITY_PUBLISH,
+        PublishInput(
+            namespace=ctx.namespace,
+            project=ctx.spec.project_id,
+            view_json=view.model_dump_json(),
+            project_text=state.prepared.project,
+            criteria=state.prepared.criteria,
+            plan=state.plan,
+            drafts=drafts(state.plan, state.tasks),
+            calls=state.record_segments,
+            events=state.event_segments,
+            findings=state.integration.best.detail if state.integration.best else None,
+        ),
+        PublishResult,
+        "manifest and report",
+    )
+    await save_state(ctx)
+    show_search_attributes(ctx, end.status)
+    workflow.set_current_details(views.details(ctx, end))
+    return view.model_copy(update={"manifest": published.manifest})
+
+
+async def _reconcile(ctx: RunContext) -> None:
+    """Uncertain calls that did finish get their actual cost."""
+    ledger = ctx.state.ledger
+    if not ledger.uncertain:
+        return
+    prices = {model.id: model.prices for model in ctx.spec.models}
+    open_calls = tuple(OpenCall(key=key, prices=prices[charge.model]) for key, charge in ledger.uncertain.items())
+    found: ReconcileResult = await ctx.tool(
+        names.ACTIVITY_RECONCILE,
+        ReconcileInput(calls=open_calls),
+        ReconcileResult,
+        f"{len(open_calls)} calls of unknown fate",
+    )
+    for key, usage in found.finished.items():
+        charge = ledger.uncertain[key]
+        actual = min(cost_micro(usage, prices[charge.model]), charge.amount_micro)
+        ctx.state.ledger = ctx.state.ledger.reconcile(key, actual)
+        ctx.reconcile_spending(key, actual, charge.amount_micro)
+        ctx.emit("reconciled", f"{key} cost ${usd(actual):.6f}")
+
+
+async def flush(ctx: RunContext) -> None:
+    """Event log and call records go to the store."""
+    state = ctx.state
+    if state.records:
+        text = _json_list([record.model_dump_json() for record in state.records])
+        state.record_segments = (*state.record_segments, await _store(ctx, text))
+        state.records = []
+    text = _json_list([event.model_dump_json() for event in state.events])
+    state.event_segments = (*state.event_segments, await _store(ctx, text))
+    state.events = []
+
+
+async def _store(ctx: RunContext, text: str) -> BlobRef:
+    stored: BlobRef = await ctx.tool(names.ACTIVITY_STORE_TEXT, TextInput(text=text), BlobRef, "log segment")
+    return stored
+
+
+async def save_state(ctx: RunContext) -> None:
+    """Keep the state in the store, for a resume."""
+    await ctx.tool(
+        names.ACTIVITY_SAVE_STATE,
+        StateInput(
+            namespace=ctx.namespace,
+            project=ctx.spec.project_id,
+            state_json=ctx.state.model_dump_json(),
+        ),
+        None,
+        ctx.state.phase.value,
+    )
+
+
+def show_search_attributes(ctx: RunContext, status: ProjectStatus) -> None:
+    """Make the run findable by what it is doing."""
+    if not ctx.spec.search_attributes:
+        return
+    tasks = list(ctx.state.tasks.values())
+    updates: list[SearchAttributeUpdate[Any]] = [
+        _STATUS.value_set(status.value),
+        _PHASE.value_set(ctx.state.phase.value),
+        _SPENT.value_set(usd(ctx.state.ledger.spent_micro)),
+        _DONE.value_set(sum(task.status in FINAL for task in tasks)),
+        _TOTAL.value_set(len(tasks)),
+    ]
+    score = quality(tasks)
+    if score is not None:
+        updates.append(_QUALITY.value_set(score))
+    workflow.upsert_search_attributes(updates)
+
+
+def _json_list(items: list[str]) -> str:
+    return "[" + ",".join(items) + "]"
