@@ -170,9 +170,7 @@ def _tools(settings: Settings) -> Check:
     folder = settings.cache_dir / "tools"
     if any(folder.glob("*/bin/python")):
         return Check("check tools", "ok", f"pytest and ruff in {folder}")
-    return Check(
-        "check tools", "ok", "not here yet; the first run installs pytest and ruff from the package index"
-    )
+    return Check("check tools", "ok", "not here yet; the first run installs pytest and ruff from the package index")
 
 
 def _folders(settings: Settings) -> Iterator[Check]:

@@ -28,6 +28,5 @@ def columns(rows: list[tuple[str, ...]], indent: str = "  ") -> list[str]:
         return []
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     return [
-        indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
+        indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]

@@ -43,9 +43,7 @@ async def finish(
             say("The run ended before it had anything to write.")
         else:
             written = (
-                folder
-                if _lies_there(settings, view, folder)
-                else await write_output(client, settings, view, folder)
+                folder if _lies_there(settings, view, folder) else await write_output(client, settings, view, folder)
             )
     except asyncio.CancelledError:
         say(f"\nThe run has ended; its output is not written: 'orch-cli export {view.project_id}' does it.")

@@ -83,13 +83,9 @@ def request_from(options: StartOptions, file: ProjectFile) -> ProjectRequest:
     ask = options.ask and sys.stdin.isatty()
     return ProjectRequest(
         project=_text("--project", options.project, file.project, "What is to be built" if ask else ""),
-        criteria=_text(
-            "--criteria", options.criteria, file.criteria, "How to tell that it is done" if ask else ""
-        ),
+        criteria=_text("--criteria", options.criteria, file.criteria, "How to tell that it is done" if ask else ""),
         max_micro=_chosen("--budget", options.budget, file.budget, DEFAULT_BUDGET, parse_budget),
-        time_limit_s=_chosen(
-            "--time-limit", options.time_limit, file.time_limit, DEFAULT_TIME_LIMIT, parse_time_limit
-        ),
+        time_limit_s=_chosen("--time-limit", options.time_limit, file.time_limit, DEFAULT_TIME_LIMIT, parse_time_limit),
         concurrency=_chosen(
             "--concurrency", options.concurrency, file.concurrency, DEFAULT_CONCURRENCY, parse_concurrency
         ),

@@ -8,7 +8,5 @@ ProjectId = Annotated[str, typer.Argument(metavar="ID", help="Project id, as pri
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Profile = Annotated[
     str | None,
-    typer.Option(
-        "--profile", metavar="NAME", help="Profile of the Temporal TOML configuration to connect with."
-    ),
+    typer.Option("--profile", metavar="NAME", help="Profile of the Temporal TOML configuration to connect with."),
 ]

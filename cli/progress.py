@@ -76,7 +76,7 @@ class LiveProgress:
         if self._live is None:
             self._live = Live(console=self._console, auto_refresh=False)
             self._live.start()
-        self._live.update(_screen(view, self._console.size.height), refresh=True)
+        self._live.update(screen(view, self._console.size.height), refresh=True)
 
     def note(self, text: str) -> None:
         """A line above the table."""
@@ -93,7 +93,8 @@ def _text_of(event: Event) -> str:
     return one_line(event.text, 300) or event.kind.replace("_", " ")
 
 
-def _screen(view: ProjectView, height: int) -> Group:
+def screen(view: ProjectView, height: int) -> Group:
+    """The live view of a run, for a terminal of `height` lines."""
     head = Text()
     head.append(view.status.value, style="bold")
     head.append(f"  {view.project_id}  {spending(view)}  {duration(view.elapsed_s)}")

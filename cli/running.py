@@ -65,9 +65,7 @@ def export_run(project_id: str, output_dir: str | None, *, json_output: bool, pr
         client = await Orchestrator.connect(settings, say)
         view = await client.view(project_id)
         if not is_closed(view.status):
-            raise UserInputError(
-                f"{project_id} is {view.status.value}; 'orch-cli watch {project_id}' waits for it"
-            )
+            raise UserInputError(f"{project_id} is {view.status.value}; 'orch-cli watch {project_id}' waits for it")
         if view.manifest is None:
             raise UserInputError(f"{project_id} ended as {view.status.value} before it had anything to write")
         written = str(await write_output(client, settings, view, folder))

@@ -4,9 +4,7 @@ import typer
 
 from cli.options import Json
 
-app = typer.Typer(
-    help="The local Temporal server and its worker.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(help="The local Temporal server and its worker.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command("up")

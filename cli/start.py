@@ -8,9 +8,7 @@ from cli.options import Json, Profile
 
 
 def start(
-    project: Annotated[
-        str | None, typer.Option("--project", "-p", metavar="TEXT", help="What to build.")
-    ] = None,
+    project: Annotated[str | None, typer.Option("--project", "-p", metavar="TEXT", help="What to build.")] = None,
     criteria: Annotated[
         str | None, typer.Option("--criteria", "-c", metavar="TEXT", help="How to tell that it is done.")
     ] = None,
@@ -19,9 +17,7 @@ def start(
     ] = None,
     time_limit: Annotated[
         str | None,
-        typer.Option(
-            "--time-limit", metavar="TIME", help="Longest run, such as 90m, 1h30m or 5400.  [default: 90m]"
-        ),
+        typer.Option("--time-limit", metavar="TIME", help="Longest run, such as 90m, 1h30m or 5400.  [default: 90m]"),
     ] = None,
     concurrency: Annotated[
         str | None,
@@ -29,22 +25,16 @@ def start(
     ] = None,
     output_dir: Annotated[
         str | None,
-        typer.Option(
-            "--output-dir", "-o", metavar="FOLDER", help="Where the software goes.  [default: results/ID]"
-        ),
+        typer.Option("--output-dir", "-o", metavar="FOLDER", help="Where the software goes.  [default: results/ID]"),
     ] = None,
     file: Annotated[
         str | None,
-        typer.Option(
-            "--file", "-f", metavar="YAML", help="Project file: the names of these flags; flags override it."
-        ),
+        typer.Option("--file", "-f", metavar="YAML", help="Project file: the names of these flags; flags override it."),
     ] = None,
     new_project: Annotated[
         bool, typer.Option("--new-project", "-N", help="Start afresh, whatever ran before.")
     ] = False,
-    no_enhance: Annotated[
-        bool, typer.Option("--no-enhance", help="Take the project text as it is written.")
-    ] = False,
+    no_enhance: Annotated[bool, typer.Option("--no-enhance", help="Take the project text as it is written.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return once the run has started.")] = False,
     no_input: Annotated[bool, typer.Option("--no-input", help="Never ask; fail instead.")] = False,
     json_output: Json = False,

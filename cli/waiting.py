@@ -1,11 +1,12 @@
 """Following a run to its end, through restarts of server and worker."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Protocol
 
 from cli.progress import Progress
 from cli.results import SIMULATED_NOTICE
-from orchestrator.client.facade import Orchestrator
-from orchestrator.contracts.project import ProjectView
+from orchestrator.contracts.project import Event, ProjectView
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
 
 POLL_S = 0.4
@@ -14,9 +15,23 @@ _ANSWER_S = 5.0
 _LOST = (PrerequisiteError, OSError, TimeoutError)
 
 
-async def follow(
-    client: Orchestrator, project_id: str, progress: Progress, *, simulated_said: bool = False
-) -> ProjectView:
+class Runs(Protocol):
+    """What following a run needs of `orchestrator.client.facade.Orchestrator`."""
+
+    async def wait_closed(self, project_id: str, timeout_s: float) -> ProjectView | None:
+        """The result, None where the run is not closed within `timeout_s`."""
+
+    async def events(self, project_id: str, since: int) -> Sequence[Event]:
+        """Events after number `since`."""
+
+    async def view(self, project_id: str) -> ProjectView:
+        """The run as it is now."""
+
+    async def heal(self) -> None:
+        """Start again what has died."""
+
+
+async def follow(client: Runs, project_id: str, progress: Progress, *, simulated_said: bool = False) -> ProjectView:
     """Show progress until the run has ended; returns its result.
 
     Server and worker are started again if they die; the wait goes on for as long as it takes.
@@ -30,7 +45,7 @@ async def follow(
         progress.close()
 
 
-async def _keep_alive(client: Orchestrator, progress: Progress) -> None:
+async def _keep_alive(client: Runs, progress: Progress) -> None:
     """Look after server and worker once a second; each new trouble is said once."""
     trouble = ""
     while True:
@@ -45,9 +60,7 @@ async def _keep_alive(client: Orchestrator, progress: Progress) -> None:
 
 
 class _Follower:
-    def __init__(
-        self, client: Orchestrator, project_id: str, progress: Progress, simulated_said: bool
-    ) -> None:
+    def __init__(self, client: Runs, project_id: str, progress: Progress, simulated_said: bool) -> None:
         self._client = client
         self._id = project_id
         self._progress = progress

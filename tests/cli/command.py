@@ -24,9 +24,7 @@ class Outcome(NamedTuple):
         return value
 
 
-def orch(
-    *arguments: str, python: tuple[str, ...] = (), environment: Mapping[str, str] | None = None
-) -> Outcome:
+def orch(*arguments: str, python: tuple[str, ...] = (), environment: Mapping[str, str] | None = None) -> Outcome:
     """Run `orch-cli ARGUMENTS` to its end, with `environment` added to ours."""
     done = subprocess.run(
         [COMMAND[0], *python, *COMMAND[1:], *arguments],

@@ -46,22 +46,12 @@ def test_help_names_every_command_and_what_it_does() -> None:
         pytest.param(("start", "--criteria", "c"), "--project is missing", id="no project"),
         pytest.param(("start", "--project", "p"), "--criteria is missing", id="no criteria"),
         pytest.param(("start", "-p", " ", "-c", "c"), "--project: is empty", id="blank project"),
-        pytest.param(
-            ("start", "-p", "p" * 100_001, "-c", "c"), "--project: is 100001 bytes", id="long project"
-        ),
-        pytest.param(
-            ("start", "-p", "p", "-c", "c", "-b", "0"), "--budget: must be a number", id="no budget"
-        ),
-        pytest.param(
-            ("start", "-p", "p", "-c", "c", "-b", "-1"), "--budget: must be a number", id="negative"
-        ),
+        pytest.param(("start", "-p", "p" * 100_001, "-c", "c"), "--project: is 100001 bytes", id="long project"),
+        pytest.param(("start", "-p", "p", "-c", "c", "-b", "0"), "--budget: must be a number", id="no budget"),
+        pytest.param(("start", "-p", "p", "-c", "c", "-b", "-1"), "--budget: must be a number", id="negative"),
         pytest.param(("start", "-p", "p", "-c", "c", "-b", "nan"), "--budget: must be a number", id="nan"),
-        pytest.param(
-            ("start", "-p", "p", "-c", "c", "--time-limit", "x"), "--time-limit: must be", id="time"
-        ),
-        pytest.param(
-            ("start", "-p", "p", "-c", "c", "--concurrency", "65"), "--concurrency: must be", id="wide"
-        ),
+        pytest.param(("start", "-p", "p", "-c", "c", "--time-limit", "x"), "--time-limit: must be", id="time"),
+        pytest.param(("start", "-p", "p", "-c", "c", "--concurrency", "65"), "--concurrency: must be", id="wide"),
         pytest.param(("start", "--file", "none.yaml"), "none.yaml: cannot be read", id="no file"),
         pytest.param(("status", "No Such ID"), "is no project id", id="no id"),
         pytest.param(("export", "../../etc"), "is no project id", id="hostile id"),
