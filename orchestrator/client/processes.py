@@ -24,7 +24,8 @@ _POLL_S = 0.02
 _MAX_LOG_BYTES = 5_000_000
 _PID_FILE_S = 5.0
 # The process writes its own pid before it becomes the program, so that it is known even where the command
-# that started it is killed right after. The shell between them ends at once: nobody has to wait for the process.
+# that started it is killed right after. The shell between them ends at once, so that nobody has to
+# wait for the process.
 _LAUNCH = """file=$1; shift; sh -c 'echo $$ > "$0" && exec "$@"' "$file" "$@" &"""
 
 
