@@ -10,7 +10,7 @@ from orchestrator.settings import Settings
 def load_catalog(settings: Settings) -> tuple[ModelSpec, ...]:
     """Every model of every vendor, with or without a key, then the simulated ones.
 
-    A model whose price is not known has no prices. Takes about half a second: the price data is imported here.
+    A model whose price is not known has no prices. Takes half a second: the price data is imported here.
     """
     from orchestrator.providers.simulated import simulated_models
 

@@ -40,8 +40,8 @@ _FINISH = {
 class Dialect(NamedTuple):
     """Where a vendor differs from OpenAI.
 
-    `json`: the request carries the schema, or only asks for some JSON, or neither. `codes`: meanings of error codes
-    that are this vendor's own.
+    `json`: the request carries the schema, or only asks for some JSON, or neither. `codes`: meanings of error
+    codes that are this vendor's own.
     """
 
     max_tokens: Literal["max_completion_tokens", "max_tokens"] = "max_tokens"
@@ -92,7 +92,7 @@ class OpenAICompatibleProvider(WireProvider):
         if request.temperature is not None:
             extra["temperature"] = request.temperature
         if self.vendor == "openai" and _WRITES_CACHE.match(request.model):
-            # Implicit cache writes cost a surcharge that no reservation knows; reads of older models stay free.
+            # Implicit cache writes cost a surcharge that no reservation knows of.
             extra["prompt_cache_options"] = {"mode": "explicit"}
         events: AsyncIterator[Any] = await self._client.chat.completions.create(
             model=request.model,

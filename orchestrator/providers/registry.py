@@ -1,4 +1,4 @@
-"""Opens the provider of a vendor. The SDKs take seconds to import, so each is imported only when it is needed."""
+"""Opens the provider of a vendor. SDKs take seconds to import, so each is imported when it is needed."""
 
 import logging
 from collections.abc import Callable, Iterable

@@ -9,8 +9,8 @@ _ALTERNATIVES = ("anyOf", "oneOf")
 def strict_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """`schema` with closed objects whose properties are all required, and without limits and defaults.
 
-    Limits of length and range are not in every vendor's subset; the stage validates them on the answer. An object
-    without declared properties becomes an empty one: strict modes know no free keys.
+    Limits of length and range are not in every vendor's subset; the stage validates them on the answer. An
+    object without declared properties becomes an empty one: strict modes know no free keys.
     """
     if "$ref" in schema:
         strict: dict[str, Any] = {"$ref": schema["$ref"]}

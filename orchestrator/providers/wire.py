@@ -1,8 +1,8 @@
 """One streamed request over HTTP: what the wire families share.
 
-A family opens the stream with its SDK and turns the SDK's events into pieces. This module adds what must be the
-same everywhere: limits of time, the closing of the connection, the classification of what went wrong, and no text
-of the vendor in any message.
+A family opens the stream with its SDK and turns the SDK's events into pieces. This module adds what must be
+the same everywhere: limits of time, the closing of the connection, the classification of what went wrong, and
+no text of the vendor in any message.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ _NEVER_CONNECTED = (
     httpx2.ConnectTimeout,
     httpx2.PoolTimeout,
     httpx2.UnsupportedProtocol,
+    httpx2.LocalProtocolError,
 )
 
 
@@ -47,7 +48,7 @@ class ProtocolViolation(Exception):
 
 
 class ErrorDetails(NamedTuple):
-    """What the body of an error status says: the vendor's codes, most telling first, and a hint when to come back."""
+    """What the body of an error status says: codes, most telling first, and a hint when to come back."""
 
     codes: tuple[str, ...] = ()
     retry_after_s: float | None = None
@@ -87,7 +88,7 @@ async def _after_response(response: httpx2.Response) -> None:
 
 
 def http_client() -> httpx2.AsyncClient:
-    """A client that obeys the limits of the current request. Redirects are not followed: they would carry the key."""
+    """A client that obeys the limits of the current request. A redirect, which would carry the key, fails."""
     return httpx2.AsyncClient(
         follow_redirects=False,
         limits=httpx2.Limits(
@@ -100,7 +101,7 @@ def http_client() -> httpx2.AsyncClient:
 
 
 def token_count(value: object) -> int:
-    """A number of tokens as a vendor reports it; absent is 0. Raises ValueError for what cannot be a count."""
+    """A number of tokens as a vendor reports it; absent is 0. Raises ValueError for what is no count."""
     if value is None:
         return 0
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
@@ -109,7 +110,7 @@ def token_count(value: object) -> int:
 
 
 class WireProvider(ABC):
-    """A vendor that is spoken to over HTTP. Implements `Provider`; a family implements the three abstract methods."""
+    """A vendor that is spoken to over HTTP. Implements `Provider`; families fill in the abstract methods."""
 
     special_codes: Mapping[str, FailureKind] = {}
 
@@ -139,7 +140,7 @@ class WireProvider(ABC):
         token = _exchange.set(exchange)
         try:
             return await self._stream(request, on_text)
-        except Exception as error:  # the contract: whatever an SDK raises becomes one classified failure
+        except Exception as error:  # noqa: BLE001 - whatever an SDK raises becomes one classified failure
             failure = self._failure(error, exchange)
         finally:
             _exchange.reset(token)
@@ -218,7 +219,7 @@ def _kind_without_status(
     if isinstance(cause, TimeoutError | httpx2.TimeoutException):
         what = "the stream stalled" if answered else "no answer in time"
         return FailureKind.TIMEOUT, what
-    if isinstance(cause, httpx2.ConnectError):
+    if isinstance(cause, _NEVER_CONNECTED):
         return FailureKind.CONNECTION, "no connection"
     if isinstance(cause, httpx2.TransportError | OSError | ssl.SSLError):
         return FailureKind.CONNECTION, "the stream was cut" if answered else "the connection was lost"

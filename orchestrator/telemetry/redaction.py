@@ -7,7 +7,7 @@ from collections.abc import Iterable
 REDACTED = "[redacted]"
 _SHORTEST_SECRET = 6  # shorter values would blank out ordinary words
 
-# What looks like a key even where we were not told about it: vendors echo keys in other spellings than we sent.
+# What looks like a key even where we were not told about it: vendors echo keys in other spellings.
 _KEY_SHAPES = re.compile(
     r"\b(?:sk|pk|rk|xai|gsk)-[A-Za-z0-9_\-]{12,}|\bAIza[A-Za-z0-9_\-]{20,}|\b(?i:bearer|basic)\s+[A-Za-z0-9._~+/=\-]{12,}"
 )
@@ -22,7 +22,7 @@ _SCAN_FACTOR = 8  # a line that is cut anyway is not scanned to its end
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """`text` with every secret, and everything that has the shape of a vendor's key, replaced by `[redacted]`."""
+    """`text` with every secret, and all that has the shape of a vendor's key, replaced by `[redacted]`."""
     for secret in sorted((s for s in secrets if len(s) >= _SHORTEST_SECRET), key=len, reverse=True):
         text = text.replace(secret, REDACTED)
     return _KEY_SHAPES.sub(REDACTED, text)
@@ -31,8 +31,8 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 def one_line(text: str, limit: int = 200) -> str:
     """`text` as one printable line of at most `limit` characters; a longer one ends in an ellipsis.
 
-    Removes terminal escapes, control, format (bidirectional, zero-width) and unassigned characters; each run of
-    white space becomes one space.
+    Removes terminal escapes, control, format (bidirectional, zero-width) and unassigned characters; each run
+    of white space becomes one space.
     """
     cut = len(text) > limit * _SCAN_FACTOR
     text = _ESCAPES.sub("", text[: limit * _SCAN_FACTOR])

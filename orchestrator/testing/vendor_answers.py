@@ -7,9 +7,11 @@ from http import HTTPStatus
 from orchestrator.domain.money import Usage
 from orchestrator.providers.base import FinishReason
 from orchestrator.testing.vendor_connection import Connection
+from orchestrator.testing.vendor_events import StreamFormat, error_body
+from orchestrator.testing.vendor_formats import FORMATS
 from orchestrator.testing.vendor_records import RequestRecord
 from orchestrator.testing.vendor_script import Fault, Reply, VendorRequest
-from orchestrator.testing.vendor_wire import FORMATS, Route, StreamFormat, error_body
+from orchestrator.testing.vendor_wire import Route
 
 _HTML = b"<html><body><h1>It works!</h1></body></html>"
 _BYTES_PER_TOKEN = 4
@@ -31,7 +33,7 @@ async def send_answer(
     record: RequestRecord,
     on_progress: Callable[[], None],
 ) -> None:
-    """Answer as `reply` says. `record` takes what was sent and what it costs; `on_progress` follows each piece.
+    """Answer as `reply` says. `record` takes what was sent and its usage; `on_progress` follows each piece.
 
     Faults inside of a stream need a request for a stream; other requests are answered as without the fault.
     """
@@ -120,7 +122,7 @@ async def _break(connection: Connection, form: StreamFormat) -> None:
 
 
 def _limited(reply: Reply, request: VendorRequest) -> Reply:
-    """The reply cut at the request's limit of output tokens, as a vendor would, unless its usage is scripted."""
+    """The reply cut at the request's limit of output tokens, as a vendor does, unless usage is scripted."""
     if request.max_tokens is None or reply.usage is not None:
         return reply
     most_bytes = max(request.max_tokens * _BYTES_PER_TOKEN - 1, 0)

@@ -62,27 +62,26 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def billed_micro(records: Iterable[RequestRecord], catalog: Iterable[ModelSpec]) -> int:
-    """What the vendors would charge for `records` at the catalog's prices, in micro-USD, rounded up per request.
+    """What `records` cost at the catalog's prices, in micro-USD, rounded up per request.
 
-    An answer that broke off counts with what was sent of it. Raises KeyError for a model that the catalog lacks.
+    An answer that broke off counts with what was sent of it. Raises KeyError for a model that is not in the
+    catalog.
     """
-    return sum(
-        price_of(record.request.vendor, record.request.model, record.usage, catalog) for record in records
-    )
+    specs = tuple(catalog)
+    return sum(_price(record.request.vendor, record.request.model, record.usage, specs) for record in records)
 
 
 def log_billed_micro(events: Iterable[dict[str, Any]], catalog: Iterable[ModelSpec]) -> int:
     """The same for the `finished` events of a log."""
     specs = tuple(catalog)
     return sum(
-        price_of(event["vendor"], event["model"], Usage.model_validate(event["usage"]), specs)
+        _price(event["vendor"], event["model"], Usage.model_validate(event["usage"]), specs)
         for event in events
         if event["event"] == "finished"
     )
 
 
-def price_of(vendor: str, model: str, usage: Usage, catalog: Iterable[ModelSpec]) -> int:
-    """Micro-USD of one request; 0 where nothing was produced."""
+def _price(vendor: str, model: str, usage: Usage, catalog: tuple[ModelSpec, ...]) -> int:
     if usage == Usage():
         return 0
     prices = {spec.id: spec.prices for spec in catalog}

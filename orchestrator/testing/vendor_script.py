@@ -36,8 +36,8 @@ class Fault(StrEnum):
 class Reply(Frozen):
     """One answer. `status` other than 200 sends an error body with `error_type` and `error_code`.
 
-    `usage` None: computed from the bytes, a quarter of them plus one. `latency_ms` passes before the first byte,
-    `chunk_delay_ms` before each piece of text but the first; the text is sent in `chunks` pieces.
+    `usage` None: computed from the bytes, a quarter of them plus one. `latency_ms` passes before the first
+    byte, `chunk_delay_ms` before each piece of text but the first; the text is sent in `chunks` pieces.
     """
 
     text: str = ""
@@ -112,7 +112,7 @@ def from_rules(rules: list[Rule] | tuple[Rule, ...], default: Reply | None = Non
 
 
 def load_script(path: Path) -> Script:
-    """The script of a file: JSON with a list of rules, or Python with a function `reply(request) -> Reply`."""
+    """The script of a file: JSON with a list of rules, or Python with `reply(request) -> Reply`."""
     if path.suffix == ".py":
         function: Script = runpy.run_path(str(path))["reply"]
         return function

@@ -1,7 +1,7 @@
 """A fake of the vendors: real HTTP on a free loopback port, scripted answers, requests that can be inspected.
 
-In a test: `with FakeVendorServer(script) as server: ...`. As a process of its own, so that it outlives workers that
-are killed: `python -m orchestrator.testing.vendor_server --port-file F [--script F] [--log F]`.
+In a test: `with FakeVendorServer(script) as server: ...`. As a process of its own, so that it outlives
+workers that are killed: `python -m orchestrator.testing.vendor_server --port-file F [--script F] [--log F]`.
 """
 
 import argparse
@@ -114,10 +114,10 @@ class FakeVendorServer:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+        gone = [connection.gone for connection in self._connections]
         for connection in tuple(self._connections):
             connection.reset()
-        while self._connections:  # each leaves the set when its connection is gone
-            await asyncio.sleep(0)
+        await asyncio.gather(*(event.wait() for event in gone))
 
     async def _handle(self, incoming: Incoming, connection: Connection) -> None:
         where = route(incoming.path.split("?", 1)[0])

@@ -1,0 +1,203 @@
+"""Answers in the wire format of each family, as a stream of events or whole."""
+
+from typing import Any
+
+from orchestrator.providers.base import FinishReason
+from orchestrator.testing.vendor_events import StreamFormat, compact, named_event, sse
+from orchestrator.testing.vendor_script import Fault
+
+_OPENAI_FINISH = {
+    FinishReason.STOP: "stop",
+    FinishReason.LENGTH: "length",
+    FinishReason.REFUSAL: "stop",
+    FinishReason.FILTER: "content_filter",
+}
+_ANTHROPIC_FINISH = {
+    FinishReason.STOP: "end_turn",
+    FinishReason.LENGTH: "max_tokens",
+    FinishReason.REFUSAL: "refusal",
+    FinishReason.FILTER: "refusal",
+}
+_GOOGLE_FINISH = {
+    FinishReason.STOP: "STOP",
+    FinishReason.LENGTH: "MAX_TOKENS",
+    FinishReason.REFUSAL: "SAFETY",
+    FinishReason.FILTER: "SAFETY",
+}
+
+
+class OpenAIFormat(StreamFormat):
+    """Chat Completions chunks."""
+
+    def text(self, piece: str) -> bytes:
+        """A chunk with a delta."""
+        return self._chunk({"content": piece})
+
+    def end(self) -> bytes:
+        """The finish reason, the usage in a chunk without choices, and the end mark."""
+        finish = _OPENAI_FINISH[self.reply.finish]
+        refusal = self._chunk({"refusal": "no"}) if self.reply.finish is FinishReason.REFUSAL else b""
+        null = self._chunk({"content": None}) if self.reply.fault is Fault.NULL_CONTENT else b""
+        return refusal + null + self._chunk({}, finish) + self._usage() + b"data: [DONE]\n\n"
+
+    def unfinished(self) -> bytes:
+        """Only the end mark."""
+        return b"data: [DONE]\n\n"
+
+    def empty(self) -> bytes:
+        """Chunks without choices."""
+        return self._usage() + b"data: [DONE]\n\n"
+
+    def body(self) -> bytes:
+        """The whole answer without a stream."""
+        message = {"role": "assistant", "content": self.reply.text}
+        choice = {"index": 0, "message": message, "finish_reason": _OPENAI_FINISH[self.reply.finish]}
+        base = {"id": "c1", "object": "chat.completion", "created": 1, "model": self.model}
+        return compact({**base, "choices": [choice], "usage": self._usage_object()})
+
+    def _chunk(self, delta: dict[str, Any], finish: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        return sse({**self._base(), "choices": [choice]})
+
+    def _base(self) -> dict[str, Any]:
+        return {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": self.model}
+
+    def _usage(self) -> bytes:
+        usage = self._usage_object()
+        return b"" if usage is None else sse({**self._base(), "choices": [], "usage": usage})
+
+    def _usage_object(self) -> dict[str, Any] | None:
+        usage = self.reported
+        if usage is None:
+            return None
+        return {
+            "prompt_tokens": usage.input_tokens,
+            "completion_tokens": usage.output_tokens,
+            "total_tokens": usage.input_tokens + usage.output_tokens,
+            "prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens},
+        }
+
+
+class AnthropicFormat(StreamFormat):
+    """Messages events. Cached input is reported apart from other input, as the vendor does."""
+
+    def start(self) -> bytes:
+        """The message and its content block open."""
+        block = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+        return self._message_start() + named_event(block) + named_event({"type": "ping"})
+
+    def text(self, piece: str) -> bytes:
+        """A text delta."""
+        delta = {"type": "text_delta", "text": piece}
+        return named_event({"type": "content_block_delta", "index": 0, "delta": delta})
+
+    def end(self) -> bytes:
+        """The block closes, the reason and the output usage follow, the message ends."""
+        return named_event({"type": "content_block_stop", "index": 0}) + self._message_end()
+
+    def unfinished(self) -> bytes:
+        """The message ends without a reason."""
+        return named_event({"type": "content_block_stop", "index": 0}) + named_event({"type": "message_stop"})
+
+    def empty(self) -> bytes:
+        """A message without content blocks and without a reason."""
+        return self._message_start() + named_event({"type": "message_stop"})
+
+    def error(self) -> bytes:
+        """An overload in mid-stream."""
+        return named_event(
+            {"type": "error", "error": {"type": "overloaded_error", "message": "scripted error"}}
+        )
+
+    def malformed(self) -> bytes:
+        """A named event that is not JSON."""
+        return b"event: content_block_delta\n" + super().malformed()
+
+    def body(self) -> bytes:
+        """The whole answer without a stream."""
+        content = [{"type": "text", "text": self.reply.text}]
+        stop = _ANTHROPIC_FINISH[self.reply.finish]
+        output = {"output_tokens": self.usage.output_tokens}
+        return compact(
+            {**self._base(), "content": content, "stop_reason": stop, "usage": {**self._input(), **output}}
+        )
+
+    def _base(self) -> dict[str, Any]:
+        return {
+            "id": "m1",
+            "type": "message",
+            "role": "assistant",
+            "model": self.model,
+            "stop_sequence": None,
+        }
+
+    def _input(self) -> dict[str, Any]:
+        usage = self.reported
+        if usage is None:
+            return {}
+        cached = usage.cached_input_tokens
+        return {"input_tokens": usage.input_tokens - cached, "cache_read_input_tokens": cached}
+
+    def _message_start(self) -> bytes:
+        usage = {**self._input(), "output_tokens": 1} if self.reported is not None else {}
+        message = {**self._base(), "content": [], "stop_reason": None, "usage": usage}
+        return named_event({"type": "message_start", "message": message})
+
+    def _message_end(self) -> bytes:
+        usage = self.reported
+        counts = {"output_tokens": usage.output_tokens} if usage is not None else {}
+        delta = {"stop_reason": _ANTHROPIC_FINISH[self.reply.finish], "stop_sequence": None}
+        return named_event({"type": "message_delta", "delta": delta, "usage": counts}) + named_event(
+            {"type": "message_stop"}
+        )
+
+
+class GoogleFormat(StreamFormat):
+    """Gemini chunks; the last one has the finish reason and the usage."""
+
+    def text(self, piece: str) -> bytes:
+        """A chunk with a part."""
+        return sse({"candidates": [self._candidate(piece)], "modelVersion": self.model})
+
+    def end(self) -> bytes:
+        """The finish reason and the usage."""
+        return sse(self._last(""))
+
+    def empty(self) -> bytes:
+        """A chunk without candidates."""
+        return sse({"modelVersion": self.model, **self._usage()})
+
+    def error(self) -> bytes:
+        """An error object in the stream."""
+        return sse({"error": {"code": 503, "message": "scripted error", "status": "UNAVAILABLE"}})
+
+    def body(self) -> bytes:
+        """The whole answer without a stream."""
+        return compact(self._last(self.reply.text))
+
+    def _last(self, text: str) -> dict[str, Any]:
+        finish = {"finishReason": _GOOGLE_FINISH[self.reply.finish]}
+        content = {"index": 0} if self.reply.fault is Fault.NULL_CONTENT else self._candidate(text)
+        return {"candidates": [{**content, **finish}], "modelVersion": self.model, **self._usage()}
+
+    def _candidate(self, text: str) -> dict[str, Any]:
+        return {"index": 0, "content": {"role": "model", "parts": [{"text": text}]}}
+
+    def _usage(self) -> dict[str, Any]:
+        usage = self.reported
+        if usage is None:
+            return {}
+        counts = {
+            "promptTokenCount": usage.input_tokens,
+            "cachedContentTokenCount": usage.cached_input_tokens,
+            "candidatesTokenCount": usage.output_tokens,
+            "totalTokenCount": usage.input_tokens + usage.output_tokens,
+        }
+        return {"usageMetadata": counts}
+
+
+FORMATS: dict[str, type[StreamFormat]] = {
+    "openai": OpenAIFormat,
+    "anthropic": AnthropicFormat,
+    "google": GoogleFormat,
+}

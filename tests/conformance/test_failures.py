@@ -1,0 +1,188 @@
+"""Failures: every status and every way a stream can break becomes one classified failure after one request."""
+
+import asyncio
+import logging
+import traceback
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from orchestrator.domain.errors import FailureKind, Fate
+from orchestrator.providers.base import ProviderError, Timeouts
+from orchestrator.testing.vendor_script import Fault, Reply
+from tests.conformance.harness import Family, ask, family
+
+__all__ = ["family"]
+
+STATUSES = {
+    302: FailureKind.SERVER,
+    400: FailureKind.BAD_REQUEST,
+    401: FailureKind.AUTH,
+    402: FailureKind.BILLING,
+    403: FailureKind.AUTH,
+    404: FailureKind.NOT_FOUND,
+    408: FailureKind.SERVER,
+    409: FailureKind.SERVER,
+    413: FailureKind.CONTEXT_TOO_LONG,
+    422: FailureKind.BAD_REQUEST,
+    429: FailureKind.RATE_LIMIT,
+    500: FailureKind.SERVER,
+    503: FailureKind.SERVER,
+    529: FailureKind.SERVER,
+}
+
+BROKEN = {
+    Fault.RESET: FailureKind.CONNECTION,
+    Fault.HANG: FailureKind.TIMEOUT,
+    Fault.HTML: FailureKind.SERVER,
+    Fault.EMPTY_CHOICES: FailureKind.CONNECTION,
+    Fault.CUT: FailureKind.CONNECTION,
+    Fault.RESET_IN_STREAM: FailureKind.CONNECTION,
+    Fault.STALL: FailureKind.TIMEOUT,
+    Fault.UNFINISHED: FailureKind.CONNECTION,
+    Fault.MALFORMED: FailureKind.SERVER,
+    Fault.ERROR_EVENT: FailureKind.SERVER,
+}
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_error_status(family: Family, status: int) -> None:
+    family.script(Reply(status=status, error_type="some_error", headers={"location": family.server.url}))
+    failure = family.failure()
+    assert (failure.kind, failure.fate) == (STATUSES[status], Fate.UNBILLED)
+    assert failure.status == status
+    assert failure.message == f"{family.vendor}: HTTP {status} (some_error)"
+    assert len(family.server.requests) == 1
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_broken_answer(family: Family, fault: Fault) -> None:
+    family.script(Reply(text="some text " * 9, chunks=9, fault=fault, fault_after=2))
+    failure = family.failure()
+    assert (failure.kind, failure.fate) == (BROKEN[fault], Fate.UNCERTAIN)
+    assert len(family.server.requests) == 1
+
+
+def test_bytes_that_are_no_utf8_never_pass_as_an_answer(family: Family) -> None:
+    family.script(Reply(text="some text " * 9, chunks=9, fault=Fault.INVALID_UTF8))
+    assert family.failure().fate is Fate.UNCERTAIN
+
+
+def test_refused_connection_costs_nothing(family: Family) -> None:
+    family.server.refuse()
+    failure = family.failure()
+    assert (failure.kind, failure.fate) == (FailureKind.CONNECTION, Fate.UNBILLED)
+    family.server.accept()
+    family.script(Reply(text="back"))
+    assert family.ask().text == "back"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after": "100000"}, 600.0),
+        ({"retry-after": "-3"}, 0.0),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after(family: Family, headers: dict[str, str], seconds: float | None) -> None:
+    family.script(Reply(status=429, headers=headers))
+    assert family.failure().retry_after_s == seconds
+
+
+def test_retry_after_as_a_date_counts_from_the_vendors_clock(family: Family) -> None:
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    date, until = (format_datetime(long_ago + timedelta(seconds=s), usegmt=True) for s in (0, 42))
+    family.script(Reply(status=429, headers={"date": date, "retry-after": until}))
+    assert family.failure().retry_after_s == 42.0
+
+
+@pytest.mark.parametrize(
+    ("vendor", "reply", "kind"),
+    [
+        ("openai", Reply(status=400, error_code="context_length_exceeded"), FailureKind.CONTEXT_TOO_LONG),
+        ("openai", Reply(status=429, error_code="insufficient_quota"), FailureKind.BILLING),
+        ("deepseek", Reply(status=400, error_code="content_filter"), FailureKind.FILTERED),
+        ("anthropic", Reply(status=400, error_type="billing_error"), FailureKind.BILLING),
+        ("google", Reply(status=400, error_code="API_KEY_INVALID"), FailureKind.AUTH),
+    ],
+)
+def test_the_vendors_code_says_more_than_the_status(
+    family: Family, vendor: str, reply: Reply, kind: FailureKind
+) -> None:
+    if family.vendor != vendor:
+        return
+    family.script(reply)
+    assert family.failure().kind is kind
+
+
+def test_words_in_a_message_decide_nothing(family: Family) -> None:
+    message = "took 4040 ms: 401 not found, context_length_exceeded, insufficient_quota"
+    family.script(Reply(status=500, error_message=message))
+    assert family.failure().kind is FailureKind.SERVER
+
+
+def test_a_pause_within_the_limit_is_no_stall(family: Family) -> None:
+    family.script(Reply(text="slow but alive", chunks=4, chunk_delay_ms=60))
+    limits = Timeouts(connect_s=5, first_byte_s=5, between_chunks_s=5)
+    assert family.ask(ask(timeouts=limits)).text == "slow but alive"
+
+
+def test_the_first_byte_has_a_limit_of_its_own(family: Family) -> None:
+    family.script(Reply(text="late", latency_ms=60_000))
+    limits = Timeouts(connect_s=0.2, first_byte_s=0.2, between_chunks_s=60)
+    assert family.failure(ask(timeouts=limits)).kind is FailureKind.TIMEOUT
+
+
+def test_cancelling_closes_the_connection(family: Family) -> None:
+    family.script(Reply(text="never ends " * 50, chunks=50, chunk_delay_ms=50))
+
+    async def cancelled() -> None:
+        provider = family.provider()
+        first = asyncio.Event()
+        task = asyncio.create_task(provider.complete(ask(timeouts=Timeouts()), lambda _: first.set()))
+        await first.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(family.server.wait_for, lambda server: server.requests[0].disconnected)
+        await provider.aclose()
+
+    asyncio.run(cancelled())
+    assert not family.last.complete
+
+
+def test_a_stalled_stream_is_closed(family: Family) -> None:
+    family.script(Reply(text="a b", chunks=3, fault=Fault.STALL))
+
+    async def stalled() -> None:
+        provider = family.provider()
+        with pytest.raises(ProviderError):
+            await provider.complete(ask(), lambda _: None)
+        await asyncio.to_thread(family.server.wait_for, lambda server: server.requests[0].disconnected)
+        await provider.aclose()
+
+    asyncio.run(stalled())
+
+
+def test_the_key_is_nowhere(family: Family, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    shown: list[str] = []
+    replies = [Reply(text="ok")] + [Reply(text="x y", chunks=3, fault=fault) for fault in Fault]
+    echo = {"error_code": family.key, "error_type": family.key, "error_message": f"bad key {family.key}"}
+    replies += [Reply(status=status, **echo) for status in (400, 401, 500)]  # type: ignore[arg-type]
+    for reply in replies:
+        family.script(reply)
+        try:
+            family.ask()
+        except ProviderError as error:
+            shown += [repr(error), str(error), repr(error.failure), *traceback.format_exception(error)]
+    shown += [repr(family.provider()), caplog.text]
+    shown += [record.log_line("finished") + repr(record) for record in family.server.requests]
+    assert shown
+    assert not [text for text in shown if family.key in text]
+    assert "Write a stack." not in caplog.text
