@@ -1,0 +1,29 @@
+"""Heartbeats in the background, so that the death of a worker is noticed in seconds."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from temporalio import activity
+
+_BEATS_PER_TIMEOUT = 3
+
+
+@asynccontextmanager
+async def heartbeats() -> AsyncIterator[None]:
+    """Beats while the block runs, three times per heartbeat timeout of the activity; not at all if it has none."""
+    timeout = activity.info().heartbeat_timeout
+    if timeout is None:
+        yield
+        return
+    beating = asyncio.create_task(_beat(timeout.total_seconds() / _BEATS_PER_TIMEOUT))
+    try:
+        yield
+    finally:
+        beating.cancel()
+
+
+async def _beat(interval_s: float) -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(interval_s)

@@ -1,0 +1,128 @@
+"""Activities that run checks or touch the artifact store."""
+
+from collections.abc import Sequence
+
+from pydantic import TypeAdapter
+from temporalio import activity
+
+from activities.heartbeat import heartbeats
+from activities.interfaces import ToolInterface
+from orchestrator.artifacts.journal import Journal
+from orchestrator.artifacts.manifest import merge_drafts
+from orchestrator.artifacts.publish import project_name, publish
+from orchestrator.artifacts.store import ArtifactStore
+from orchestrator.contracts import names
+from orchestrator.contracts.tools import (
+    CheckInput,
+    CheckOutcome,
+    PrepareInput,
+    PrepareResult,
+    PublishInput,
+    PublishResult,
+    ReconcileInput,
+    ReconcileResult,
+    StateInput,
+    TextInput,
+    ValidatorVerdict,
+)
+from orchestrator.domain.findings import CheckResult, CheckStatus, Finding
+from orchestrator.domain.refs import BlobRef
+from orchestrator.telemetry.redaction import one_line
+from orchestrator.validators.registry import check_files
+from orchestrator.validators.sandbox import Sandbox
+
+# What a reviser can take in; the rest is only counted.
+MAX_FINDINGS = 200
+_FINDINGS = TypeAdapter(list[Finding])
+
+
+class ToolActivities(ToolInterface):
+    """Implementations over one store, one journal and one sandbox; `vendors` are those that this worker can ask."""
+
+    def __init__(self, store: ArtifactStore, journal: Journal, sandbox: Sandbox, vendors: Sequence[str]) -> None:
+        self._store = store
+        self._journal = journal
+        self._sandbox = sandbox
+        self._vendors = tuple(vendors)
+
+    @activity.defn(name=names.ACTIVITY_PREPARE)
+    async def prepare(self, request: PrepareInput) -> PrepareResult:
+        return PrepareResult(
+            project=await self._store.put(request.project.encode()),
+            criteria=await self._store.put(request.criteria.encode()),
+            vendors=self._vendors,
+            sandbox=self._sandbox.kind,
+        )
+
+    @activity.defn(name=names.ACTIVITY_VALIDATE)
+    async def validate(self, request: CheckInput) -> CheckOutcome:
+        return await self._check(request)
+
+    @activity.defn(name=names.ACTIVITY_CHECK)
+    async def check(self, request: CheckInput) -> CheckOutcome:
+        return await self._check(request)
+
+    @activity.defn(name=names.ACTIVITY_STORE_TEXT)
+    async def store_text(self, request: TextInput) -> BlobRef:
+        return await self._store.put(request.text.encode())
+
+    @activity.defn(name=names.ACTIVITY_SAVE_STATE)
+    async def save_state(self, request: StateInput) -> None:
+        name = project_name(request.namespace, request.project, "state.json")
+        await self._store.write_named(name, request.state_json.encode())
+
+    @activity.defn(name=names.ACTIVITY_RECONCILE)
+    async def reconcile(self, request: ReconcileInput) -> ReconcileResult:
+        finished = {}
+        for call in request.calls:
+            usage = await self._journal.finished(call.key)
+            if usage is not None:
+                finished[call.key] = usage
+        return ReconcileResult(finished=finished)
+
+    @activity.defn(name=names.ACTIVITY_PUBLISH)
+    async def publish(self, request: PublishInput) -> PublishResult:
+        async with heartbeats():
+            return await publish(self._store, request)
+
+    async def _check(self, request: CheckInput) -> CheckOutcome:
+        async with heartbeats():
+            files = await merge_drafts(self._store, request.drafts)
+            results = await check_files(files, frozenset(request.own), request.validators, self._sandbox)
+        findings = [finding for result in results for finding in result.findings]
+        ref = None
+        if findings:
+            ref = await self._store.put(_FINDINGS.dump_json(findings[:MAX_FINDINGS]))
+        return CheckOutcome(
+            verdicts=tuple(_verdict(result) for result in results),
+            findings=ref,
+            paths=tuple(sorted({finding.path for finding in findings if finding.path})),
+            summary=_summary(results),
+            unsafe=self._sandbox.kind == "unsafe",
+        )
+
+
+def _verdict(result: CheckResult) -> ValidatorVerdict:
+    return ValidatorVerdict(
+        validator=result.validator,
+        status=result.status,
+        findings=len(result.findings),
+        reason=one_line(result.reason),
+        limit=result.limit,
+    )
+
+
+def _summary(results: Sequence[CheckResult]) -> str:
+    """The failures, or what passed."""
+    failed = [result for result in results if result.status is CheckStatus.FAILED]
+    if not failed:
+        passed = [result.validator for result in results if result.status is CheckStatus.PASSED]
+        return one_line(f"passed: {', '.join(passed)}" if passed else "nothing to check")
+    return one_line("; ".join(_failure(result) for result in failed))
+
+
+def _failure(result: CheckResult) -> str:
+    first = result.findings[0]
+    where = f"{first.path}:{first.line} " if first.path else ""
+    limit = f" ({result.limit} limit)" if result.limit else ""
+    return f"{result.validator}{limit}: {len(result.findings)} finding(s), first {where}{first.message}"
