@@ -28,15 +28,15 @@ _POLLED = {
 async def connect(settings: Settings, say: Say, start_services: bool = True) -> Client:
     """A client with our plugin.
 
-    Where no Temporal is configured, the embedded server and worker are started if they do not run (but not
-    without `start_services`). A configured one is used as it is; `say` is told when no worker polls its
-    queues. Raises PrerequisiteError where it cannot be reached.
+    Where no Temporal is configured, the embedded server and worker are started if they do not run. A configured
+    one is used as it is; `say` is told when no worker polls its queues. Without `start_services` (for workers)
+    nothing is started and nothing said. Raises PrerequisiteError where it cannot be reached.
     """
     if settings.embedded:
         server = await asyncio.to_thread(_embedded, settings, say, start_services)
         return await connect_embedded(settings, server)
     client = await _open(settings, _configured(settings))
-    idle = await unpolled_queues(client)
+    idle = await unpolled_queues(client) if start_services else []
     if idle:
         say(f"no worker polls {', '.join(idle)}: runs wait until one is started ('orch-cli worker run')")
     return client
