@@ -7,10 +7,12 @@ import shutil
 import signal
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+
+from typing_extensions import override
 
 from orchestrator.validators import bubblewrap
 from orchestrator.validators.bubblewrap import Descriptors
@@ -19,15 +21,17 @@ from orchestrator.validators.limits import MIB, Limits
 from orchestrator.validators.process import Tree
 from orchestrator.validators.watchdog import sample
 
-_HARD_TASKS = 4096  # the kernel's own stop for a fork bomb, should the watchdog be late; it counts per user
+_SPARE_TASKS = 32  # above the limit, so that the watchdog sees it exceeded
+_SHARED_TASKS = 4096  # where the kernel counts processes outside the run too
 _HARD_MEMORY_FACTOR = 4
 _HARD_MEMORY_EXTRA_BYTES = 1024 * MIB
 _OPEN_FILES = 1024
+_NICE = 10  # whoever watches must get the processor before those that are watched
 _LEAVE_TRIES = 50
 _LEAVE_EVERY_S = 0.01
 
 
-class Box(Protocol):
+class Box(ABC):
     """How one run is started and what is special about its end."""
 
     folders: tuple[str, ...]  # opened inside and handed to us, in this order
@@ -35,38 +39,38 @@ class Box(Protocol):
     temp: str
     shares_pids: bool  # the run has no pid namespace of its own
 
+    @abstractmethod
     def start_plan(
         self, command: Sequence[str], environment: Mapping[str, str], control_fd: int
     ) -> tuple[list[str], dict[str, str], list[int]]:
         """Command line, environment and further descriptors of the process to start."""
-        ...
 
+    @abstractmethod
     def init_pid(self) -> int | None:
-        """The process whose end ends all others, once it is known."""
-        ...
+        """The process whose end ends all others, None where there is none or it is not known yet."""
 
+    @abstractmethod
     def admit(self, tree: Tree) -> None:
         """Put the started tree under limits of the kernel, where there are any."""
-        ...
 
+    @abstractmethod
     def kernel_limit(self) -> str:
-        """The limit that the kernel enforced, empty if none."""
-        ...
+        """The limit that the kernel enforced, empty if none; after `leave`."""
 
+    @abstractmethod
     def sweep(self, tree: Tree) -> None:
         """Kill what `Tree.kill` does not reach."""
-        ...
 
+    @abstractmethod
     async def leave(self) -> None:
         """Undo `admit`."""
-        ...
 
+    @abstractmethod
     def close(self) -> None:
         """Free what the box holds."""
-        ...
 
 
-class BubblewrapBox:
+class BubblewrapBox(Box):
     """Namespaces, a filter of system calls, and a user that owns nothing."""
 
     folders = (*bubblewrap.DISKS, "/proc")
@@ -89,16 +93,20 @@ class BubblewrapBox:
         os.set_blocking(self._status, False)
         self._init_pid: int | None = None
 
+    @override
     def start_plan(
         self, command: Sequence[str], environment: Mapping[str, str], control_fd: int
     ) -> tuple[list[str], dict[str, str], list[int]]:
-        places = {"{python}": f"{bubblewrap.TOOLS}/bin/python", "{tools}": bubblewrap.TOOLS, "{tmp}": bubblewrap.TEMP}
+        python = f"{bubblewrap.TOOLS}/bin/python"
+        places = {"{python}": python, "{tools}": bubblewrap.TOOLS, "{tmp}": bubblewrap.TEMP}
+        uid = bubblewrap.payload_uid()
         plan: dict[str, object] = {
             "control_fd": control_fd,
             "workspace": bubblewrap.WORKSPACE,
             "folders": self.folders,
-            "uid": bubblewrap.payload_uid(),
-            "rlimits": _rlimits(self._limits, shared_user=False),
+            "uid": uid,
+            "nice": _NICE,
+            "rlimits": _rlimits(self._limits, bubblewrap.tasks_counted_per_run(uid)),
             "command": [_fill(word, places) for word in command],
         }
         words = bubblewrap.command_line(
@@ -113,12 +121,14 @@ class BubblewrapBox:
         )
         return words, {}, [*self._descriptors.fds, self._status_write]
 
+    @override
     def init_pid(self) -> int | None:
         if self._init_pid is None:
             with suppress(BlockingIOError, ValueError, KeyError, IndexError):
                 self._init_pid = int(json.loads(os.read(self._status, 4096).splitlines()[0])["child-pid"])
         return self._init_pid
 
+    @override
     def admit(self, tree: Tree) -> None:
         self._descriptors.close()
         cgroup = Cgroup.create(self._cgroup_base, self._limits, len(self.disks))
@@ -130,12 +140,15 @@ class BubblewrapBox:
             for pid in (tree.leader.pid, self._init_pid, *map(int, children)):
                 cgroup.add(pid)
 
+    @override
     def kernel_limit(self) -> str:
         return self._limit_of_kernel
 
+    @override
     def sweep(self, tree: Tree) -> None:
-        """Nothing outlives the pid namespace."""
+        pass  # nothing outlives the pid namespace
 
+    @override
     async def leave(self) -> None:
         if self._cgroup is None:
             return
@@ -146,19 +159,20 @@ class BubblewrapBox:
             await asyncio.sleep(_LEAVE_EVERY_S)
         self._cgroup = None
 
+    @override
     def close(self) -> None:
         self._descriptors.close()
         os.close(self._status)
         os.close(self._status_write)
 
 
-class UnsafeBox:
+class UnsafeBox(Box):
     """A plain process in a folder of its own with a cleared environment: limits by best effort, no isolation.
 
     Disk is bounded per file only, and a process that makes itself a new session escapes.
     """
 
-    disks = ()
+    disks: tuple[str, ...] = ()
     shares_pids = True
 
     def __init__(self, tools: Path, limits: Limits) -> None:
@@ -171,6 +185,7 @@ class UnsafeBox:
             folder.mkdir()
         self.folders = (self.temp, "/proc") if sys.platform.startswith("linux") else (self.temp,)
 
+    @override
     def start_plan(
         self, command: Sequence[str], environment: Mapping[str, str], control_fd: int
     ) -> tuple[list[str], dict[str, str], list[int]]:
@@ -181,7 +196,8 @@ class UnsafeBox:
             "workspace": str(self._workspace),
             "folders": self.folders,
             "uid": None,
-            "rlimits": _rlimits(self._limits, shared_user=True),
+            "nice": _NICE,
+            "rlimits": _rlimits(self._limits),
             "command": [_fill(word, places) for word in command],
         }
         env = {
@@ -195,15 +211,19 @@ class UnsafeBox:
         init = str(Path(__file__).with_name("box_init.py"))
         return [python, "-I", "-S", init, json.dumps(plan)], env, []
 
+    @override
     def init_pid(self) -> int | None:
         return None
 
+    @override
     def admit(self, tree: Tree) -> None:
-        """No limits of the kernel beyond the process's own."""
+        pass  # no limits of the kernel beyond the process's own
 
+    @override
     def kernel_limit(self) -> str:
         return ""
 
+    @override
     def sweep(self, tree: Tree) -> None:
         if "/proc" not in self.folders:
             return
@@ -215,17 +235,21 @@ class UnsafeBox:
         finally:
             os.close(proc)
 
+    @override
     async def leave(self) -> None:
-        """Nothing to undo."""
+        pass
 
+    @override
     def close(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _rlimits(limits: Limits, shared_user: bool) -> dict[str, tuple[int, int]]:
+def _rlimits(limits: Limits, counted_per_run: bool | None = None) -> dict[str, tuple[int, int]]:
     """Per process: backstops in the kernel under the watchdog's exact limits over the tree.
 
-    Memory bounds data, not address space: Node, Go and the JVM reserve far more than they use.
+    Memory bounds data, not address space: Node, Go and the JVM reserve far more than they use. A fork bomb must
+    end in the kernel, since a large one leaves the watchdog no time to run; `counted_per_run` tells whether the
+    kernel counts the run's processes alone, None that they are the user's own.
     """
     cpu_s = int(limits.cpu_s) + 1
     memory = limits.memory_bytes * _HARD_MEMORY_FACTOR + _HARD_MEMORY_EXTRA_BYTES
@@ -236,8 +260,9 @@ def _rlimits(limits: Limits, shared_user: bool) -> dict[str, tuple[int, int]]:
         "RLIMIT_NOFILE": (_OPEN_FILES, _OPEN_FILES),
         "RLIMIT_CORE": (0, 0),
     }
-    if not shared_user:
-        result["RLIMIT_NPROC"] = (_HARD_TASKS, _HARD_TASKS)
+    if counted_per_run is not None:
+        tasks = limits.processes + _SPARE_TASKS if counted_per_run else max(_SHARED_TASKS, limits.processes)
+        result["RLIMIT_NPROC"] = (tasks, tasks)
     return result
 
 

@@ -1,11 +1,13 @@
 """The command line of bubblewrap: what a sandboxed process sees.
 
-Started as root, the payload becomes a user id of its own without a user namespace: in a user namespace it would still
-be root to the kernel and could write /proc/sys. Started by an ordinary user, a user namespace maps that user only.
+Started as root, the payload becomes a user id of its own without a user namespace: in a user namespace it
+would still be root to the kernel and could write /proc/sys. Started by an ordinary user, a user namespace
+maps that user only.
 """
 
 import json
 import os
+import platform
 import secrets
 import shutil
 import subprocess
@@ -52,6 +54,7 @@ class Descriptors:
         return str(fd)
 
     def close(self) -> None:
+        """Close all; the child has its own by then."""
         while self.fds:
             os.close(self.fds.pop())
 
@@ -59,7 +62,7 @@ class Descriptors:
 def payload_uid() -> int | None:
     """The user id that the payload takes when we are root; None where a user namespace hides ours.
 
-    One of its own per run, so that limits per user are limits per run; the system's `nobody` where ids are few.
+    One of its own per run, so that limits per user are limits per run; `nobody` where ids are few.
     """
     if os.geteuid() != 0:
         return None
@@ -67,6 +70,14 @@ def payload_uid() -> int | None:
     if available > _OWN_IDS_FROM + 0x1000_0000:
         return _OWN_IDS_FROM + secrets.randbelow(0x1000_0000)
     return _UNPRIVILEGED_ID
+
+
+def tasks_counted_per_run(uid: int | None) -> bool:
+    """Whether RLIMIT_NPROC counts the tasks of one run alone, for a payload with the result of `payload_uid`."""
+    if uid is not None:
+        return uid != _UNPRIVILEGED_ID
+    major, minor = (int(part) for part in platform.release().split("-")[0].split(".")[:2])
+    return (major, minor) >= (5, 14)  # since then per user namespace
 
 
 def command_line(
@@ -83,7 +94,7 @@ def command_line(
     uid = plan["uid"] if isinstance(plan["uid"], int) else _UNPRIVILEGED_ID
     init = Path(__file__).with_name("box_init.py").read_bytes()
     outside_usr = [base for base in bases if not base.is_relative_to("/usr")]
-    words = [bwrap, *_isolation(), *_system(), *_folders_above(Path(TOOLS), Path(HOME), *outside_usr)]
+    words = [bwrap, *_isolation(), *_folders_above(Path(TOOLS), Path(HOME), *outside_usr), *_system()]
     words += [*_etc(uid, descriptors), "--ro-bind", str(tools), TOOLS]
     for base in outside_usr:
         words += ["--ro-bind", str(base.resolve()), str(base)]
@@ -120,7 +131,7 @@ def probe(bwrap: str) -> str:
     if done.returncode == 0:
         return ""
     said = done.stderr.decode(errors="replace").strip().splitlines()
-    return f"bubblewrap cannot make a sandbox here: {said[-1][:150] if said else f'exit code {done.returncode}'}"
+    return f"bubblewrap cannot make a sandbox here: {said[-1][:150] if said else done.returncode}"
 
 
 def find(path: str | None) -> str | None:
@@ -150,7 +161,8 @@ def _system() -> list[str]:
 
 def _folders_above(*paths: Path) -> list[str]:
     """Folders on the way, open to the payload: those that bubblewrap makes by itself are for root alone."""
-    parents = {parent for path in (*paths, Path("/etc/passwd")) for parent in path.parents if parent != Path("/")}
+    below = (*paths, Path("/etc/passwd"))
+    parents = {parent for path in below for parent in path.parents if parent != Path("/")}
     words: list[str] = []
     for folder in sorted(parents):
         words += ["--perms", "0755", "--dir", str(folder)]

@@ -102,4 +102,5 @@ def _usable(base: Path) -> bool:
         enabled = (base / "cgroup.subtree_control").read_text().split()
     except OSError:
         return False
-    return {"memory", "pids"} <= set(enabled) and os.access(base, os.W_OK) and os.access(base / "cgroup.procs", os.W_OK)
+    writable = os.access(base, os.W_OK) and os.access(base / "cgroup.procs", os.W_OK)
+    return {"memory", "pids"} <= set(enabled) and writable

@@ -31,7 +31,7 @@ async def check_json(files: Mapping[str, bytes], own: Iterable[str]) -> CheckRes
             documents.update({path: files[path].decode("utf-8-sig") for path in pair})
     if not documents:
         return result(_NAME, findings)
-    return await _validate(documents, findings, mine)
+    return await _validate(documents, findings)
 
 
 def _parse_problem(path: str, content: bytes) -> Finding | None:
@@ -57,7 +57,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-async def _validate(documents: Mapping[str, str], findings: list[Finding], mine: set[str]) -> CheckResult:
+async def _validate(documents: Mapping[str, str], findings: list[Finding]) -> CheckResult:
     worker = str(Path(__file__).with_name("json_worker.py"))
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -80,5 +80,8 @@ async def _validate(documents: Mapping[str, str], findings: list[Finding], mine:
     if process.returncode != 0:
         lines = stderr.decode(errors="replace").strip().splitlines()
         return unchecked(_NAME, f"the schema check ended early: {lines[-1] if lines else process.returncode}")
-    found = [Finding(validator=_NAME, **{k: clean(v) for k, v in item.items()}) for item in json.loads(stdout)]
-    return result(_NAME, findings + [finding for finding in found if finding.path in mine or len(mine) == 0])
+    found = [
+        Finding(validator=_NAME, path=item["path"], rule=item["rule"], message=clean(item["message"]))
+        for item in json.loads(stdout)
+    ]
+    return result(_NAME, findings + [finding for finding in found if finding.path in documents])

@@ -12,7 +12,7 @@ MIB = 1024 * 1024
 class Limits(Frozen):
     """Bounds of one run, for the whole process tree together.
 
-    `processes` counts threads too. `disk_bytes` is the size of each writable folder: the workspace, /tmp, HOME.
+    `processes` counts threads too. `disk_bytes` is the size of each writable folder: workspace, /tmp, HOME.
     `output_bytes` covers stdout and stderr together.
     """
 

@@ -63,6 +63,7 @@ class OutputCapture:
                     await ended.wait()
 
     def close(self) -> None:
+        """Stop reading."""
         self.close_write_ends()
         for fd in self._read_ends:
             self._loop.remove_reader(fd)
@@ -75,7 +76,7 @@ class OutputCapture:
 
 
 async def receive_folders(control: socket.socket, count: int) -> list[int]:
-    """The descriptors that `box_init` sends once it runs; empty where it ended before. The caller closes them."""
+    """The descriptors that `box_init` sends once it runs, for the caller to close; empty where it ended."""
     loop = asyncio.get_running_loop()
     arrived: asyncio.Future[list[int]] = loop.create_future()
 
@@ -149,6 +150,7 @@ class Tree:
             await self.leader.wait()
 
     def close(self) -> None:
+        """Forget the tree."""
         self.closed = True
         if self._init_fd is not None:
             os.close(self._init_fd)

@@ -127,7 +127,7 @@ def _missing_message(module: str, files: Mapping[str, bytes]) -> str:
     for root, setting in (("", "."), ("src/", "src")):
         if any(path == f"{root}{top}.py" or path.startswith(f"{root}{top}/") for path in files):
             return clean(
-                f"cannot import {module!r}: it is in the workspace, but not on pytest's import path or incomplete; "
+                f"cannot import {module!r}: it is in the workspace, but not on pytest's import path; "
                 f"set pythonpath = [{setting!r}] under [tool.pytest.ini_options] in pyproject.toml"
             )
     return clean(f"cannot import {module!r}: not in the workspace and not installed")

@@ -51,8 +51,8 @@ async def check_files(
 ) -> list[CheckResult]:
     """Run `validators` over `files` side by side; one result each, in the order asked.
 
-    Static checks look at `own` paths only (all if empty); pytest looks at everything. A validator that is unknown or
-    cannot run here is UNCHECKED with the reason; this never raises for what the files contain.
+    Static checks look at `own` paths only (all if empty); pytest looks at everything. A validator that is
+    unknown or cannot run here is UNCHECKED with the reason; this never raises for what the files contain.
     """
     paths = sorted(own or files)
     return list(await asyncio.gather(*(_check(name, files, paths, sandbox) for name in validators)))

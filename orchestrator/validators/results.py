@@ -14,11 +14,12 @@ _CONTROL = re.compile(r"[^\n\t\x20-\x7e\u00a1-\ud7ff\ue000-\U0010ffff]")
 def result(validator: str, findings: Sequence[Finding], duration_s: float = 0.0) -> CheckResult:
     """FAILED with the findings (the first hundred), or PASSED without any."""
     status = CheckStatus.FAILED if findings else CheckStatus.PASSED
+    too_many = len(findings) > MAX_FINDINGS
     return CheckResult(
         validator=validator,
         status=status,
         findings=tuple(findings[:MAX_FINDINGS]),
-        reason=f"{len(findings)} findings, the first {MAX_FINDINGS} kept" if len(findings) > MAX_FINDINGS else "",
+        reason=f"{len(findings)} findings, the first {MAX_FINDINGS} kept" if too_many else "",
         duration_s=duration_s,
     )
 

@@ -21,7 +21,8 @@ async def check_ruff(files: Mapping[str, bytes], own: Iterable[str], sandbox: Sa
     paths = [path for path in own if path in files and path.endswith(".py")]
     if not paths:
         return not_applicable("ruff", "no Python files")
-    run = await sandbox.run(["{tools}/bin/ruff", *_ARGUMENTS, *paths], {path: files[path] for path in paths}, LIMITS)
+    sources = {path: files[path] for path in paths}
+    run = await sandbox.run(["{tools}/bin/ruff", *_ARGUMENTS, *paths], sources, LIMITS)
     if run.limit:
         return stopped("ruff", run.limit, LIMITS, run.duration_s)
     try:

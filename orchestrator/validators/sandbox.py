@@ -1,4 +1,4 @@
-"""Runs generated code contained: no key, no network, no file outside its workspace, no way past its limits."""
+"""Runs generated code contained: no key, no network, no foreign file, no way past its limits."""
 
 import asyncio
 import errno
@@ -8,7 +8,6 @@ import signal
 import socket
 import stat
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -41,8 +40,8 @@ class _Ended:
 class Sandbox:
     """Runs commands of the tool environment over files, one new sandbox per run.
 
-    `kind` is `bubblewrap`, `unsafe` (a plain process, because the user asked for it) or empty where code is not run;
-    then `reason` says why, with the fix.
+    `kind` is `bubblewrap`, `unsafe` (a plain process, because the user asked for it) or empty where code is
+    not run; then `reason` says why, with the fix.
     """
 
     def __init__(self, kind: str, tools: ToolEnvironment, program: str = "", reason: str = "") -> None:
@@ -59,7 +58,7 @@ class Sandbox:
             return cls("unsafe", tools)
         if not sys.platform.startswith("linux") or not seccomp.supported():
             system = f"{sys.platform} on {platform.machine()}"
-            return cls("", tools, reason=f"no sandbox for {system}; ORCH_SANDBOX=unsafe runs checks without one")
+            return cls("", tools, reason=f"no sandbox for {system}; ORCH_SANDBOX=unsafe does without one")
         program = bubblewrap.find(settings.environment.get("PATH"))
         if program is None:
             return cls("", tools, reason="bubblewrap is not installed: install the package `bubblewrap`")
@@ -77,10 +76,11 @@ class Sandbox:
     ) -> SandboxRun:
         """Run `command` in a workspace that holds `files` (relative paths) and nothing else.
 
-        In the command's words and in `environment`, `{python}`, `{tools}` and `{tmp}` at the start stand for the tools'
-        interpreter, their programs' folder and the run's /tmp. Files of that /tmp named in `collect` come back, at
-        most 8 MiB each. Nothing of the run is left when this returns or is cancelled. Raises PrerequisiteError where
-        no sandbox can be started, ValueError for a path outside the workspace.
+        At the start of a word of the command and of a value in `environment`, `{python}`, `{tools}` and
+        `{tmp}` stand for the tools' interpreter, their environment and the run's /tmp. Files of that /tmp
+        named in `collect` come back, at most 8 MiB each. Nothing of the run is left when this returns or is
+        cancelled. Raises PrerequisiteError where no sandbox can be started, ValueError for a path outside the
+        workspace.
         """
         if not self.kind:
             raise PrerequisiteError(self.reason)
@@ -191,7 +191,9 @@ class _Run:
         overflow = asyncio.ensure_future(self._overflow.wait())
         try:
             while True:
-                done, _ = await asyncio.wait({waiting, overflow}, timeout=_LOOK_EVERY_S, return_when="FIRST_COMPLETED")
+                done, _ = await asyncio.wait(
+                    {waiting, overflow}, timeout=_LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED
+                )
                 if overflow in done:
                     return _Ended(None, "output")
                 if waiting in done:
@@ -203,7 +205,7 @@ class _Run:
             overflow.cancel()
 
     def _verdict(self, ended: _Ended, watchdog: Watchdog) -> _Ended:
-        """What the watchdog could not see while it happened: limits that the kernel held, output read at the end."""
+        """Adds what the watchdog could not see: limits that the kernel held, output read at the end."""
         code = ended.exit_code
         if code is not None and code < 0:
             code = 128 - code
@@ -243,8 +245,13 @@ def _read_plain(name: str, folder: int | None) -> bytes | None:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except OSError:
         return None
-    with open(fd, "rb") as file:
-        return file.read(_COLLECT_BYTES) if stat.S_ISREG(os.fstat(fd).st_mode) else None
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        with open(fd, "rb", closefd=False) as file:
+            return file.read(_COLLECT_BYTES)
+    finally:
+        os.close(fd)
 
 
 def _require_relative(path: str) -> None:

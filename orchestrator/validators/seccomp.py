@@ -1,7 +1,8 @@
 """The system call filter of the sandbox, as a BPF program.
 
-It closes what namespaces and a watchdog leave open: new namespaces (a tmpfs without a size limit), memory that
-belongs to no process (memfd, System V segments and queues), the caller's key rings, and wide kernel surfaces.
+It closes what namespaces and a watchdog leave open: new namespaces (a tmpfs without a size limit), memory
+that belongs to no process (memfd, System V segments and queues), the caller's key rings, and wide kernel
+surfaces.
 """
 
 import errno

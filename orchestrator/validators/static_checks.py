@@ -15,8 +15,8 @@ _MAY_BE_EMPTY = {"__init__.py", "py.typed", ".gitkeep", ".keep"}
 _SOURCE_NAME = "<checked source>"
 _ENCODINGS = {"utf-8", "utf-8-sig", "ascii", "us-ascii", "iso-8859-1", "iso-8859-15", "cp1252"}
 
-# compile() warns about doubtful code; the filter is for our pseudo file alone, since filters are shared by all threads
-warnings.filterwarnings("ignore", module="<checked source>")
+# compile() warns about doubtful code; one filter for our pseudo file alone, since all threads share filters
+warnings.filterwarnings("ignore", module=_SOURCE_NAME)
 
 
 def check_length(files: Mapping[str, bytes], own: Iterable[str]) -> CheckResult:

@@ -17,13 +17,17 @@ from orchestrator.domain.errors import PrerequisiteError
 from orchestrator.settings import Settings
 
 _BUILD_TIMEOUT_S = 600
-_PASSED_ON = ("PIP_", "UV_", "SSL_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
-_PASSED_ON_NAMES = ("PATH", "HOME", "TMPDIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "XDG_CONFIG_HOME", "LANG")
+_PASSED_ON = ("PIP_", "UV_", "SSL_")
+_PASSED_ON_NAMES = {
+    "PATH", "HOME", "TMPDIR", "LANG", "XDG_CONFIG_HOME", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
+    "http_proxy", "https_proxy", "no_proxy", "all_proxy",
+}  # fmt: skip
 _PLUGIN = "orch_pytest_report.py"
 
 
 class ToolEnvironment:
-    """A virtual environment with pinned pytest and ruff below the cache folder, made once per set of versions.
+    """A virtual environment with pinned pytest and ruff below the cache folder, once per set of versions.
 
     Several processes may ask at once: one builds, the others wait. It appears whole or not at all.
     """
@@ -75,7 +79,8 @@ class ToolEnvironment:
                     self._build()
         except OSError as error:
             raise PrerequisiteError(
-                f"cannot write the check tools below {self._parent}: {error.strerror}; set ORCHESTRATOR_CACHE_DIR"
+                f"cannot write the check tools below {self._parent}: {error.strerror}; "
+                "set ORCHESTRATOR_CACHE_DIR to a folder that can be written"
             ) from error
 
     def _build(self) -> None:
@@ -114,14 +119,14 @@ class ToolEnvironment:
             )
         except subprocess.TimeoutExpired:
             raise PrerequisiteError(
-                f"installing the check tools took over {_BUILD_TIMEOUT_S} s: check the package index and try again"
+                f"installing the check tools took over {_BUILD_TIMEOUT_S} s: does the package index answer?"
             ) from None
         if done.returncode != 0:
             lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
             raise PrerequisiteError(
                 "cannot install the check tools (pytest, ruff): "
-                f"{lines[-1][:200] if lines else 'no output'}; they need a package index once, and Python's venv module "
-                "(python3-venv) or uv"
+                f"{lines[-1][:200] if lines else 'no output'}; "
+                "they need a package index once, and Python's venv module (python3-venv) or uv"
             )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from orchestrator.validators.limits import Limits
 
-MAX_INODES = 100_000  # files cost kernel memory that no size limit of a tmpfs counts
+BYTES_PER_INODE = 2048  # a file costs kernel memory that no size limit of a tmpfs counts
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _TIMES = slice(11, 15)  # utime, stime, cutime, cstime, counted after the command's closing bracket
@@ -26,9 +26,9 @@ class TreeUsage:
 class Watchdog:
     """Compares one run with its limits at each look.
 
-    `proc` is an open folder of a procfs. Without `session` every process in it belongs to the run (a pid namespace
-    of its own, whose first process is the reaper); with it, those of that session do. `disks` are open folders,
-    each on a file system of its own.
+    `proc` is an open folder of a procfs. Without `session` every process in it belongs to the run (a pid
+    namespace of its own, whose first process is the reaper); with it, those of that session do. `disks` are
+    open folders, each on a file system of its own.
     """
 
     def __init__(
@@ -60,16 +60,17 @@ class Watchdog:
             return "processes"
         if self._cpu_s > self._limits.cpu_s:
             return "cpu"
-        if usage.memory_bytes > self._limits.memory_bytes:
-            if proportional_bytes(self._proc, usage) > self._limits.memory_bytes:
-                return "memory"
+        allowed = self._limits.memory_bytes
+        if usage.memory_bytes > allowed and proportional_bytes(self._proc, usage) > allowed:
+            return "memory"
         return ""
 
     def disk_full(self) -> bool:
-        """True where a writable folder has no room left. Works after the run's end too: the folders are held open."""
+        """True where a writable folder has no room left; after the run's end too, as the folders are open."""
+        inodes = self._limits.disk_bytes // BYTES_PER_INODE
         for folder in self._disks:
             state = os.statvfs(folder)
-            if state.f_bavail <= 1 or state.f_files - state.f_ffree > MAX_INODES:
+            if state.f_bavail <= 1 or state.f_files - state.f_ffree > inodes:
                 return True
         return False
 
