@@ -1,0 +1,324 @@
+"""One project of twelve tasks whose worker, server or command is killed at a chosen point."""
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from orchestrator.catalog import load_catalog
+from orchestrator.domain.money import micro
+from orchestrator.testing.installation import Command, Installation, Outcome, VendorProcess, kill_process
+from orchestrator.testing.project_script import ProjectScript, ScriptedTask, mixed12, module_task
+from orchestrator.testing.vendor_records import log_billed_micro, read_log
+
+POINT_S = 90.0
+NEXT_CALL_S = 6.0
+TEST_SECONDS = 1.5
+
+_TEST = f'''"""Tests of all modules."""
+
+import importlib
+import time
+
+import pytest
+
+
+@pytest.mark.parametrize("number", range(1, 12))
+def test_module_names_its_task(number: int) -> None:
+    name = f"t{{number:02d}}"
+    assert getattr(importlib.import_module(name), name)() == name
+
+
+def test_takes_a_while() -> None:
+    time.sleep({TEST_SECONDS})
+'''
+
+
+def twelve_tasks(files_per_task: int = 1) -> tuple[ScriptedTask, ...]:
+    """The mixed graph: eleven modules, and their tests at the end, which take a moment to run."""
+    tasks = []
+    for number, shape in enumerate(mixed12()[:11], start=1):
+        more = {f"data/{shape.id}/{n:02d}.txt": f"{n}\n" for n in range(1, files_per_task)}
+        module = module_task(number)
+        tasks.append(module.model_copy(update={"dependencies": shape.dependencies, "files": {**module.files, **more}}))
+    everything = tuple(task.id for task in tasks)
+    last = ScriptedTask(
+        id="t12", dependencies=everything, files={"test_all.py": _TEST}, validators=("python_syntax", "pytest")
+    )
+    return (*tasks, last)
+
+
+class Project:
+    """A run under way, seen from outside: its processes, its journal, and what the vendors counted."""
+
+    def __init__(self, folder: Path, script: ProjectScript) -> None:
+        self.vendors = VendorProcess(folder, script.save(folder / "script.py"))
+        self.installation = Installation(folder, self.vendors.environment())
+        self.output = folder / "out"
+        self.killed_s = 0.0
+        self.command: Command | None = None
+
+    def begin(self) -> None:
+        """Start the run with a command that waits for it."""
+        self.command = self.installation.begin(
+            "start", "--project", "Twelve modules", "--criteria", "The tests pass", "--budget", "20",
+            "--concurrency", "12", "--output-dir", str(self.output), "--json", "--no-input",
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """End every process of the run."""
+        if self.command:
+            self.command.kill()
+        self.installation.close()
+        self.vendors.close()
+
+    @property
+    def id(self) -> str:
+        """The project's id, from the record that the command keeps."""
+        return next((self.installation.home / "runs").glob("*.json")).stem
+
+    def events(self) -> list[dict[str, Any]]:
+        """What the vendors logged."""
+        return read_log(self.vendors.log)
+
+    def received(self) -> list[dict[str, Any]]:
+        """Requests that reached the vendors."""
+        return [event for event in self.events() if event["event"] == "received"]
+
+    def under_way(self, event: str, stage: str) -> list[int]:
+        """Requests of a stage that had `event` and are not finished."""
+        events = self.events()
+        finished = {item["seq"] for item in events if item["event"] == "finished"}
+        return [
+            item["seq"]
+            for item in events
+            if item["event"] == event and item["stage"] == stage and item["seq"] not in finished
+        ]
+
+    def finished(self, stage: str) -> int:
+        """Number of complete answers of a stage."""
+        return sum(e["event"] == "finished" and e["stage"] == stage and bool(e["complete"]) for e in self.events())
+
+    def journal(self) -> list[dict[str, Any]]:
+        """Entries of the call journal, complete ones."""
+        folder = self.installation.home / "artifacts" / "journal"
+        entries = []
+        for path in folder.rglob("*.json"):
+            try:
+                entries.append(json.loads(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError):
+                continue  # replaced while it was read
+        return entries
+
+    def runs_tests(self) -> bool:
+        """Whether a process below the worker runs pytest."""
+        worker = self.installation.worker_pid()
+        return worker is not None and any(b"pytest" in command for command in _commands_below(worker))
+
+    def wait_for(self, what: str, condition: Callable[[], bool]) -> None:
+        """Block until the condition holds. Fails where it does not, or where the command ends before."""
+        assert self.command is not None
+        process = self.command.process
+        deadline = time.monotonic() + POINT_S
+        while not condition():
+            assert process.poll() is None, f"the run ended before {what}: {self.command.wait(1).err[-2000:]}"
+            assert time.monotonic() < deadline, f"not within {POINT_S} s: {what}\n{self.command.err[-2000:]}"
+            time.sleep(0.002)
+
+    def kill(self, victim: str) -> None:
+        """kill -9 of worker, server, both or the waiting command, by process id."""
+        assert self.command is not None
+        pids = {
+            "worker": (self.installation.worker_pid(),),
+            "server": (self.installation.server_pid(),),
+            "both": (self.installation.worker_pid(), self.installation.server_pid()),
+            "command": (self.command.process.pid,),
+        }[victim]
+        assert all(pids), f"{victim} does not run"
+        for pid in pids:
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+        self.killed_s = time.time()
+        for pid in pids:
+            assert pid is not None
+            if victim != "command":
+                kill_process(pid)  # waits until it is gone
+
+    def finish(self, victim: str, point: str) -> Outcome:
+        """The end of the run: as the waiting command tells it, or whoever comes back after it was killed."""
+        assert self.command is not None
+        if victim != "command":
+            return self.command.wait()
+        self.command.process.wait()
+        back = ("export", self.id, "--json") if point == "export" else ("watch", self.id, "--json")
+        return self.installation.run(*back)
+
+    def restarted_s(self, victim: str) -> float:
+        """When the last of the killed processes was back."""
+        home = self.installation.home
+        times = [path.stat().st_mtime for path in home.glob("worker.*.ready")] if victim != "server" else []
+        if victim != "worker":
+            times.append((home / "temporal" / "server.json").stat().st_mtime)
+        return max(times)
+
+
+# Points of a run
+
+
+def after_intent(project: Project) -> None:
+    """A request has left, its answer has not begun."""
+    project.wait_for("the fourth task's request", lambda: len(project.under_way("received", "generate")) >= 2)
+
+
+def in_mid_stream(project: Project) -> None:
+    """A part of an answer has arrived."""
+    project.wait_for("half an answer", lambda: bool(project.under_way("streaming", "generate")))
+
+
+def after_done(project: Project) -> None:
+    """Answers are in the journal, and the server, which stands still, does not know it. `resume` lets it go on."""
+    after_intent(project)
+    server = project.installation.server_pid()
+    assert server is not None
+    os.kill(server, signal.SIGSTOP)
+
+    def all_recorded() -> bool:
+        answered = sum(event["event"] == "finished" and bool(event["complete"]) for event in project.events())
+        recorded = sum(entry["state"] == "done" for entry in project.journal())
+        return answered == len(project.received()) == recorded
+
+    project.wait_for("answers in the journal", all_recorded)
+
+
+def validators_run(project: Project) -> None:
+    """The tests of the last task run, its score is still to come."""
+    project.wait_for("the tests", lambda: project.finished("generate") == 12 and project.runs_tests())
+    assert project.finished("evaluate") < 24
+
+
+def in_integration(project: Project) -> None:
+    """The tests run over all files together."""
+    project.wait_for("integration", lambda: project.finished("evaluate") == 24 and project.runs_tests())
+
+
+def in_export(project: Project) -> None:
+    """The output is being written."""
+    folder = project.output.parent
+    project.wait_for("the export", lambda: any(name.startswith(".orch-export-") for name in os.listdir(folder)))
+
+
+POINTS: dict[str, Callable[[Project], None]] = {
+    "intent": after_intent,
+    "stream": in_mid_stream,
+    "done": after_done,
+    "validators": validators_run,
+    "integration": in_integration,
+    "export": in_export,
+}
+_CALLS_FOLLOW = ("intent", "stream", "done", "validators")
+
+
+def script_for(point: str) -> ProjectScript:
+    """Twelve tasks at 200 ms per call; slow streams or many files where the point needs them."""
+    slow = {"chunks": 4, "chunk_delay_ms": 150.0} if point == "stream" else {}
+    return ProjectScript.model_validate(
+        {"tasks": twelve_tasks(files_per_task=45 if point == "export" else 1), "latency_ms": 200.0, **slow}
+    )
+
+
+# What must hold afterwards
+
+
+def verify(project: Project, outcome: Outcome, victim: str, point: str) -> None:
+    """The run ended well, and every request that the vendors counted is accounted for."""
+    assert outcome.code == 0, outcome.err[-3000:]
+    result = outcome.object
+    assert result["status"] == "SUCCESS", outcome.out
+    _verify_output(project, result)
+    _verify_money(project, result)
+    _verify_requests(project, result)
+    if victim == "command":
+        assert result["uncertain_usd"] == 0
+    elif point in _CALLS_FOLLOW:
+        later = [event["started_s"] for event in project.received() if event["started_s"] > project.killed_s]
+        assert later, "no call after the kill"
+        assert min(later) - project.restarted_s(victim) <= NEXT_CALL_S
+
+
+def _verify_output(project: Project, result: dict[str, Any]) -> None:
+    assert [task["status"] for task in result["tasks"]] == ["COMPLETED"] * 12
+    expected = [path for task in result["tasks"] for path in task["files"]]
+    assert all((project.output / path).is_file() for path in expected)
+    leftovers = [name for name in os.listdir(project.output.parent) if name.startswith(".orch-export-")]
+    assert leftovers == []
+
+
+def _verify_money(project: Project, result: dict[str, Any]) -> None:
+    summary = json.loads((project.output / "summary.json").read_text(encoding="utf-8"))
+    spent, uncertain = micro(result["spent_usd"]), micro(result["uncertain_usd"])
+    assert sum(micro(amount) for amount in summary["stages_usd"].values()) == spent
+    assert sum(micro(model["spent_usd"]) for model in summary["models"]) == spent
+    assert sum(micro(model["uncertain_usd"]) for model in summary["models"]) == uncertain
+    billed = log_billed_micro(project.events(), load_catalog(project.installation.settings))
+    assert spent + uncertain >= billed
+    if uncertain == 0:
+        assert spent == billed
+
+
+def _verify_requests(project: Project, result: dict[str, Any]) -> None:
+    """Each journal entry stands for one request at most, and only one of unknown fate was asked again."""
+    entries = project.journal()
+    lost = [entry for entry in entries if entry["state"] == "intent"]
+    requests = project.received()
+    assert len(requests) <= len(entries)
+    repeated = sum(count - 1 for count in Counter(event["digest"] for event in requests).values())
+    assert repeated <= len(lost), "a call whose answer was recorded was asked again"
+    assert (micro(result["uncertain_usd"]) > 0) == bool(lost)
+    last_asks = _last_asks(entries)
+    for entry in entries:
+        slot, _, ask = entry["key"].rpartition("/")
+        if entry["state"] == "intent":
+            assert int(ask) < last_asks[slot], f"{entry['key']} was never asked again"
+        else:
+            assert int(ask) == last_asks[slot], f"{entry['key']} was answered and asked again"
+
+
+def _last_asks(entries: list[dict[str, Any]]) -> dict[str, int]:
+    last: dict[str, int] = {}
+    for entry in entries:
+        slot, _, ask = entry["key"].rpartition("/")
+        last[slot] = max(last.get(slot, 0), int(ask))
+    return last
+
+
+def resume_server(project: Project) -> None:
+    """Let a server that stands still go on, if it still lives."""
+    server = project.installation.server_pid()
+    if server is not None:
+        os.kill(server, signal.SIGCONT)
+
+
+def _commands_below(root: int) -> list[bytes]:
+    """Command lines of all descendants of a process."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text(encoding="utf-8", errors="replace")
+            except OSError:
+                continue  # it ended meanwhile
+            parent = int(stat[stat.rindex(")") + 2 :].split()[1])
+            children.setdefault(parent, []).append(int(entry.name))
+    found, waiting = [], list(children.get(root, ()))
+    while waiting:
+        pid = waiting.pop()
+        waiting += children.get(pid, ())
+        try:
+            found.append(Path(f"/proc/{pid}/cmdline").read_bytes())
+        except OSError:
+            continue
+    return found
