@@ -1,4 +1,4 @@
-"""Whether a planned set of tasks can be carried out: unique ids, known dependencies, no cycle, one owner per file."""
+"""Whether a plan can be carried out: unique ids, known dependencies, no cycle, one owner per file."""
 
 from collections.abc import Iterable, Sequence
 

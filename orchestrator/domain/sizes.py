@@ -7,12 +7,12 @@ from orchestrator.domain.tasks import Stage
 
 # System text, prompt template with every section's tags, and JSON schema of a stage.
 TEMPLATE_BYTES: dict[Stage, int] = {
-    Stage.PLAN: 12_000,
-    Stage.GENERATE: 8_000,
-    Stage.CRITIQUE: 8_000,
-    Stage.REVISE: 8_000,
-    Stage.EVALUATE: 7_000,
-    Stage.REPAIR: 8_000,
+    Stage.PLAN: 6_500,
+    Stage.GENERATE: 4_500,
+    Stage.CRITIQUE: 4_500,
+    Stage.REVISE: 5_000,
+    Stage.EVALUATE: 3_500,
+    Stage.REPAIR: 5_500,
 }
 
 MAX_FENCE_CHARS = 32  # the longest fence around a shown file
