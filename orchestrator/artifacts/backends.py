@@ -5,13 +5,16 @@ the event loop. Local writes are not flushed to the disk: they survive the death
 power cut may lose is found by the digest of a blob and read as "fate unknown" by the journal.
 """
 
+import asyncio
 import itertools
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from orchestrator.artifacts.errors import ArtifactUnavailableError
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 _TEMPORARY = ".tmp"
+_REMOTE_CALLS = 16  # at the same time
+_RETRY_S = 30  # within one call; whoever calls tries again later
+_Result = TypeVar("_Result")
 _REMOTE_SCHEMES = ("s3", "gs", "az")
 
 
@@ -114,42 +120,57 @@ class LocalBackend:
 
 
 class ObjectBackend:
-    """A bucket, or memory."""
+    """A bucket, or memory.
+
+    Calls run in threads: after asynchronous ones obstore may abort the interpreter when it exits, which spoils the
+    exit code of a command (seen in 5 of 15 runs; never after calls in threads).
+    """
 
     def __init__(self, store: "ObjectStore") -> None:
         self._store = store
+        self._threads = ThreadPoolExecutor(_REMOTE_CALLS, thread_name_prefix="artifacts")
 
     async def read(self, name: str) -> bytes | None:
         """The content, None where there is no such object."""
-        from obstore.exceptions import NotFoundError
-
-        with _remote_errors():
-            try:
-                answer = await self._store.get_async(name)
-                return bytes(await answer.bytes_async())
-            except (NotFoundError, FileNotFoundError):
-                return None
+        return await self._in_thread(self._read, name)
 
     async def write(self, name: str, data: bytes) -> None:
         """Replaces the object."""
-        with _remote_errors():
-            await self._store.put_async(name, data)
+        await self._in_thread(self._store.put, name, data)
 
     async def create(self, name: str, data: bytes) -> bool:
         """A conditional put."""
-        from obstore.exceptions import AlreadyExistsError
-
-        with _remote_errors():
-            try:
-                await self._store.put_async(name, data, mode="create")
-            except AlreadyExistsError:
-                return False
-            return True
+        return await self._in_thread(self._create, name, data)
 
     async def names(self, folder: str) -> list[str]:
         """All objects below `folder`."""
-        with _remote_errors():
-            return [meta["path"] for meta in await self._store.list(folder).collect_async()]
+        return await self._in_thread(self._names, folder)
+
+    def _read(self, name: str) -> bytes | None:
+        try:
+            return bytes(self._store.get(name).bytes())
+        except FileNotFoundError:
+            return None
+
+    def _create(self, name: str, data: bytes) -> bool:
+        from obstore.exceptions import AlreadyExistsError
+
+        try:
+            self._store.put(name, data, mode="create")
+        except AlreadyExistsError:
+            return False
+        return True
+
+    def _names(self, folder: str) -> list[str]:
+        return [meta["path"] for meta in self._store.list(folder).collect()]
+
+    async def _in_thread(self, call: Callable[..., _Result], *arguments: str | bytes) -> _Result:
+        from obstore.exceptions import BaseError
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
+        except (BaseError, OSError) as error:
+            raise ArtifactUnavailableError(f"artifact store: {_first_line(error)}") from error
 
 
 def open_backend(url: str) -> Backend:
@@ -174,12 +195,10 @@ def _open_remote(url: str) -> Backend:
     from obstore.store import from_url
 
     try:
-        return ObjectBackend(from_url(url))
+        return ObjectBackend(from_url(url, retry_config={"retry_timeout": timedelta(seconds=_RETRY_S)}))
     except (BaseError, ValueError) as error:
         parts = urlsplit(url)  # shown without user, password and query
-        raise UserInputError(
-            f"artifact store {parts.scheme}://{parts.hostname}: {_first_line(error)}"
-        ) from None
+        raise UserInputError(f"artifact store {parts.scheme}://{parts.hostname}: {_first_line(error)}") from None
 
 
 @contextmanager
@@ -188,19 +207,7 @@ def _local_errors(root: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise ArtifactUnavailableError(
-            f"artifact store {root}: {reason}; free space or fix the folder"
-        ) from error
-
-
-@contextmanager
-def _remote_errors() -> Iterator[None]:
-    from obstore.exceptions import BaseError
-
-    try:
-        yield
-    except (BaseError, OSError) as error:
-        raise ArtifactUnavailableError(f"artifact store: {_first_line(error)}") from error
+        raise ArtifactUnavailableError(f"artifact store {root}: {reason}; free space or fix the folder") from error
 
 
 def _first_line(error: Exception) -> str:

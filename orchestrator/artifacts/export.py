@@ -81,9 +81,7 @@ def _check_present(target: Path, project_id: str) -> None:
     for path, mode in sorted(entries.items()):
         if path != SUMMARY_NAME and not _unchanged(target / path, mode, exported.files.get(path)):
             shown = one_line(path, 100)
-            raise _refused(
-                target, f"{shown} was added or changed since the last export", "move your work away"
-            )
+            raise _refused(target, f"{shown} was added or changed since the last export", "move your work away")
 
 
 def _located(target: Path) -> Path:
@@ -128,7 +126,7 @@ def _earlier_export(target: Path) -> Exported | None:
 
 
 def _unchanged(path: Path, mode: int, digest: str | None) -> bool:
-    if digest is None or not stat.S_ISREG(mode):
+    if not stat.S_ISREG(mode):
         return False
     try:
         with path.open("rb") as file:
@@ -224,9 +222,7 @@ def _failing_in_one_line(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise PrerequisiteError(
-            f"output folder {target}: {reason}; free it, or choose another folder"
-        ) from error
+        raise PrerequisiteError(f"output folder {target}: {reason}; free it, or choose another folder") from error
 
 
 def _refused(target: Path, why: str, fix: str) -> UserInputError:

@@ -58,9 +58,7 @@ async def publish(store: ArtifactStore, given: PublishInput) -> PublishResult:
         project_name(given.namespace, given.project, "manifest.json"), manifest.model_dump_json().encode()
     )
     final = view.model_copy(update={"manifest": ref})
-    await store.write_named(
-        project_name(given.namespace, given.project, "view.json"), final.model_dump_json().encode()
-    )
+    await store.write_named(project_name(given.namespace, given.project, "view.json"), final.model_dump_json().encode())
     return PublishResult(manifest=ref, files=len(manifest.files))
 
 
@@ -82,9 +80,7 @@ def place(files: Mapping[str, bytes]) -> tuple[dict[str, bytes], tuple[str, ...]
             attempt += 1
             target = _aside(path, attempt)
         if target != path:
-            notes.append(
-                f"generated file {one_line(path)} was moved to {one_line(target)}: its name was taken"
-            )
+            notes.append(f"generated file {one_line(path)} was moved to {one_line(target)}: its name was taken")
         placed[target] = files[path]
         taken.add(target.casefold())
         folders.update(folders_of(target.casefold()))

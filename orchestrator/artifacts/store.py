@@ -105,10 +105,6 @@ def _blob_name(ref: BlobRef) -> str:
 def _checked(name: str) -> str:
     """`name` if it stays inside the store and outside the blobs. Raises ValueError."""
     pieces = name.split("/")
-    if (
-        len(name) > _MAX_NAME_CHARS
-        or pieces[0] == _BLOBS
-        or not all(_PIECE.fullmatch(piece) for piece in pieces)
-    ):
+    if len(name) > _MAX_NAME_CHARS or pieces[0] == _BLOBS or not all(_PIECE.fullmatch(piece) for piece in pieces):
         raise ValueError(f"{name[:80]!r} is not a name of an artifact; build it with safe_piece")
     return name

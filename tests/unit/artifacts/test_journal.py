@@ -59,9 +59,7 @@ def test_an_unbilled_failure_is_remembered_and_costs_nothing(store: ArtifactStor
 
 
 @pytest.mark.parametrize("digest", ["d", "other"])
-def test_an_intent_without_outcome_is_unknown_also_to_its_own_writer(
-    store: ArtifactStore, digest: str
-) -> None:
+def test_an_intent_without_outcome_is_unknown_also_to_its_own_writer(store: ArtifactStore, digest: str) -> None:
     async def scenario() -> None:
         dead = Journal(store, "dead")
         assert await dead.begin(KEY, "d") == Fresh()
@@ -85,9 +83,7 @@ def test_an_answer_that_comes_after_all_is_found_by_reconciliation(store: Artifa
 
 
 @pytest.mark.parametrize("billed", [True, False])
-def test_an_outcome_for_another_prompt_is_never_taken_for_this_one(
-    store: ArtifactStore, billed: bool
-) -> None:
+def test_an_outcome_for_another_prompt_is_never_taken_for_this_one(store: ArtifactStore, billed: bool) -> None:
     async def scenario() -> None:
         journal = Journal(store, "ours")
         await journal.begin(KEY, "old")

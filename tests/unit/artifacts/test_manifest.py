@@ -55,9 +55,7 @@ def test_a_draft_comes_back() -> None:
 def test_of_merged_drafts_the_later_wins() -> None:
     async def scenario() -> dict[str, bytes]:
         store = ArtifactStore.open("memory://")
-        drafts = [
-            await write_draft(store, files) for files in ({"a": b"1", "b": b"1"}, {"b": b"2", "c": b"2"})
-        ]
+        drafts = [await write_draft(store, files) for files in ({"a": b"1", "b": b"1"}, {"b": b"2", "c": b"2"})]
         return await merge_drafts(store, drafts)
 
     assert asyncio.run(scenario()) == {"a": b"1", "b": b"2", "c": b"2"}

@@ -136,9 +136,7 @@ def test_a_piece_is_one_segment(text: str) -> None:
     assert 0 < len(piece) <= 120
 
 
-def _create(
-    url: str, barrier: "multiprocessing.synchronize.Barrier", wins: "multiprocessing.Queue[int]"
-) -> None:
+def _create(url: str, barrier: "multiprocessing.synchronize.Barrier", wins: "multiprocessing.Queue[int]") -> None:
     async def race() -> None:
         store = ArtifactStore.open(url)
         for round_number in range(30):
@@ -217,9 +215,7 @@ def test_a_full_file_system_is_unavailable_not_damaged(tmp_path: Path) -> None:
     asyncio.run(store.put(b"x" * 5000))
 
 
-@pytest.mark.parametrize(
-    "url", ["", "results", "/tmp/x", "file://host/x", "file:x", "http://x/y", "s3://", "az:///x"]
-)
+@pytest.mark.parametrize("url", ["", "results", "/tmp/x", "file://host/x", "file:x", "http://x/y", "s3://", "az:///x"])
 def test_a_url_that_cannot_be_used_is_refused_in_one_line(url: str) -> None:
     with pytest.raises(UserInputError) as caught:
         ArtifactStore.open(url)
