@@ -49,7 +49,8 @@ class AnthropicProvider(WireProvider):
             shape = {"type": "json_schema", "schema": strict_schema(request.json_schema)}
             extra["output_config"] = {"format": shape}
         if request.temperature is not None:
-            extra["temperature"] = request.temperature
+            # Newer models refuse it, so the SDK has no parameter for it any more.
+            extra["extra_body"] = {"temperature": request.temperature}
         events: AsyncIterator[Any] = await self._client.messages.create(
             model=request.model,
             max_tokens=request.max_tokens,

@@ -78,9 +78,15 @@ _exchange: ContextVar[_Exchange] = ContextVar("exchange")
 async def _before_request(request: httpx2.Request) -> None:
     exchange = _exchange.get()
     exchange.sent = True
-    # Whatever the SDK asked for: connecting has a limit of its own, reading is limited around the stream.
-    connect_s = exchange.timeouts.connect_s
-    request.extensions["timeout"] = {"connect": connect_s, "pool": connect_s, "read": None, "write": None}
+    # Whatever the SDK asked for. Reading is limited around the stream too: a stream may send signs of life that
+    # the SDK does not show, and a limit on reading alone would never end it.
+    limits = exchange.timeouts
+    request.extensions["timeout"] = {
+        "connect": limits.connect_s,
+        "pool": limits.connect_s,
+        "write": limits.first_byte_s,
+        "read": max(limits.first_byte_s, limits.between_chunks_s),
+    }
 
 
 async def _after_response(response: httpx2.Response) -> None:
@@ -211,9 +217,7 @@ def _transport_error(error: BaseException) -> BaseException:
     return error
 
 
-def _kind_without_status(
-    error: Exception, cause: BaseException, *, answered: bool
-) -> tuple[FailureKind, str]:
+def _kind_without_status(error: Exception, cause: BaseException, *, answered: bool) -> tuple[FailureKind, str]:
     if isinstance(error, ProtocolViolation):
         return FailureKind.SERVER, str(error)
     if isinstance(cause, TimeoutError | httpx2.TimeoutException):

@@ -67,11 +67,9 @@ async def _send_text(
         connection.start_stream()
         await _stream(connection, form, record, on_progress)
     else:
-        connection.respond(HTTPStatus.OK, reply.headers, form.body())
         record.sent = reply.text
-        record.complete = not connection.lost
-    # The vendor bills what it produced: all of a complete answer, what was sent of a broken one.
-    record.usage = usage if record.complete else _usage(record.request, record.sent)
+        _complete(record, connection, usage)
+        connection.respond(HTTPStatus.OK, reply.headers, form.body())
 
 
 async def _stream(
@@ -82,23 +80,34 @@ async def _stream(
         connection.send_chunk(form.empty())
         connection.end_stream()
         return
+    record.usage = _usage(record.request, "")
     broken = reply.fault in _BROKEN_STREAMS
     pieces = [] if reply.fault is Fault.NULL_CONTENT else reply.pieces()
     connection.send_chunk(form.start())
     for number, piece in enumerate(pieces[: reply.fault_after] if broken else pieces):
         if number and reply.chunk_delay_ms:
             await asyncio.sleep(reply.chunk_delay_ms / 1000)
-        connection.send_chunk(form.text(piece))
         record.sent += piece
         record.usage = _usage(record.request, record.sent)
+        connection.send_chunk(form.text(piece))
         if len(pieces) > 1:
             on_progress()
     if broken:
         await _break(connection, form)
     else:
+        _complete(record, connection, form.usage)
         connection.send_chunk(form.end())
         connection.end_stream()
-        record.complete = not connection.lost
+
+
+def _complete(record: RequestRecord, connection: Connection, usage: Usage) -> None:
+    """Note the end before it is sent: who has the answer finds it in the record.
+
+    The vendor bills all of a complete answer, and what was sent of a broken one.
+    """
+    record.complete = not connection.lost
+    if record.complete:
+        record.usage = usage
 
 
 async def _break(connection: Connection, form: StreamFormat) -> None:
@@ -135,6 +144,4 @@ def _limited(reply: Reply, request: VendorRequest) -> Reply:
 
 def _usage(request: VendorRequest, text: str) -> Usage:
     asked = len(request.system.encode()) + len(request.prompt.encode())
-    return Usage(
-        input_tokens=asked // _BYTES_PER_TOKEN + 1, output_tokens=len(text.encode()) // _BYTES_PER_TOKEN + 1
-    )
+    return Usage(input_tokens=asked // _BYTES_PER_TOKEN + 1, output_tokens=len(text.encode()) // _BYTES_PER_TOKEN + 1)

@@ -73,6 +73,11 @@ class FakeVendorServer:
         if self._log is not None:
             self._log.close()
 
+    def forget(self) -> None:
+        """Drop all records and counts, as if nothing had been asked yet."""
+        self.requests = []
+        self._counts.clear()
+
     def refuse(self) -> None:
         """From now on connections are refused; those that are open are reset."""
         asyncio.run_coroutine_threadsafe(self._refuse(), self._loop).result()
@@ -192,9 +197,7 @@ def main(arguments: list[str]) -> None:
     """Run until a signal says stop; the port is written to `--port-file` once the server listens."""
     parser = argparse.ArgumentParser(prog="python -m orchestrator.testing.vendor_server")
     parser.add_argument("--port-file", type=Path, required=True)
-    parser.add_argument(
-        "--script", type=Path, help="JSON list of rules, or Python with reply(request) -> Reply"
-    )
+    parser.add_argument("--script", type=Path, help="JSON list of rules, or Python with reply(request) -> Reply")
     parser.add_argument("--log", type=Path, help="JSON lines of what happened to each request")
     options = parser.parse_args(arguments)
     signals = {signal.SIGTERM, signal.SIGINT}

@@ -9,9 +9,9 @@ from orchestrator.domain.answers import PlanAnswer
 from orchestrator.domain.money import Usage
 from orchestrator.providers.base import FinishReason, ModelAnswer
 from orchestrator.testing.vendor_script import Fault, Reply
-from tests.conformance.harness import Family, ask, family
+from tests.conformance.harness import Family, ask, family, opened_family
 
-__all__ = ["family"]
+__all__ = ["family", "opened_family"]
 
 TEXT = "def push(self, x): ...\n" * 6
 
@@ -115,11 +115,7 @@ def test_one_provider_serves_many_requests_at_once(family: Family) -> None:
     family.script(lambda request: Reply(text=f"echo {request.prompt}", chunks=3, chunk_delay_ms=1))
 
     async def many() -> list[ModelAnswer]:
-        provider = family.provider()
-        try:
-            asked = (provider.complete(ask(f"p{n}"), lambda _: None) for n in range(20))
-            return await asyncio.gather(*asked)
-        finally:
-            await provider.aclose()
+        asked = (family.provider.complete(ask(f"p{n}"), lambda _: None) for n in range(20))
+        return await asyncio.gather(*asked)
 
-    assert [answer.text for answer in asyncio.run(many())] == [f"echo p{n}" for n in range(20)]
+    assert [answer.text for answer in family.run(many())] == [f"echo p{n}" for n in range(20)]

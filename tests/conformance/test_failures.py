@@ -11,9 +11,9 @@ import pytest
 from orchestrator.domain.errors import FailureKind, Fate
 from orchestrator.providers.base import ProviderError, Timeouts
 from orchestrator.testing.vendor_script import Fault, Reply
-from tests.conformance.harness import Family, ask, family
+from tests.conformance.harness import Family, ask, family, opened_family
 
-__all__ = ["family"]
+__all__ = ["family", "opened_family"]
 
 STATUSES = {
     302: FailureKind.SERVER,
@@ -142,17 +142,15 @@ def test_cancelling_closes_the_connection(family: Family) -> None:
     family.script(Reply(text="never ends " * 50, chunks=50, chunk_delay_ms=50))
 
     async def cancelled() -> None:
-        provider = family.provider()
         first = asyncio.Event()
-        task = asyncio.create_task(provider.complete(ask(timeouts=Timeouts()), lambda _: first.set()))
+        task = asyncio.create_task(family.provider.complete(ask(timeouts=Timeouts()), lambda _: first.set()))
         await first.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         await asyncio.to_thread(family.server.wait_for, lambda server: server.requests[0].disconnected)
-        await provider.aclose()
 
-    asyncio.run(cancelled())
+    family.run(cancelled())
     assert not family.last.complete
 
 
@@ -160,28 +158,26 @@ def test_a_stalled_stream_is_closed(family: Family) -> None:
     family.script(Reply(text="a b", chunks=3, fault=Fault.STALL))
 
     async def stalled() -> None:
-        provider = family.provider()
         with pytest.raises(ProviderError):
-            await provider.complete(ask(), lambda _: None)
+            await family.provider.complete(ask(), lambda _: None)
         await asyncio.to_thread(family.server.wait_for, lambda server: server.requests[0].disconnected)
-        await provider.aclose()
 
-    asyncio.run(stalled())
+    family.run(stalled())
 
 
 def test_the_key_is_nowhere(family: Family, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     shown: list[str] = []
     replies = [Reply(text="ok")] + [Reply(text="x y", chunks=3, fault=fault) for fault in Fault]
-    echo = {"error_code": family.key, "error_type": family.key, "error_message": f"bad key {family.key}"}
-    replies += [Reply(status=status, **echo) for status in (400, 401, 500)]  # type: ignore[arg-type]
+    echo = Reply(error_code=family.key, error_type=family.key, error_message=f"bad key {family.key}")
+    replies += [echo.model_copy(update={"status": status}) for status in (400, 401, 500)]
     for reply in replies:
         family.script(reply)
         try:
             family.ask()
         except ProviderError as error:
             shown += [repr(error), str(error), repr(error.failure), *traceback.format_exception(error)]
-    shown += [repr(family.provider()), caplog.text]
+    shown += [repr(family.provider), repr(vars(family.provider)), caplog.text]
     shown += [record.log_line("finished") + repr(record) for record in family.server.requests]
     assert shown
     assert not [text for text in shown if family.key in text]
