@@ -59,7 +59,7 @@ class ToolEnvironment:
 
     def is_ready(self) -> bool:
         """True where the environment exists and its interpreter has not been removed since."""
-        return (self._root / "bin" / "python").exists()
+        return os.path.exists(self._root / "bin" / "python")
 
     async def ensure(self) -> Path:
         """The environment's folder, after building it if need be (seconds; needs a package index).

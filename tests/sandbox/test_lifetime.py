@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,15 @@ from tests.sandbox.boxes import SMALL, sandbox
 source = b"import os, time\\nos.fork(); os.setsid() if os.getpid() != 2 else 0\\ntime.sleep(600)"
 asyncio.run(sandbox().run(["{python}", "main.py", sys.argv[1]], {"main.py": source}, SMALL))
 """
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter; pytest's own are closed."""
+    with tempfile.TemporaryDirectory(prefix="orch-open-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 def _wait_until(reached: bool, token: str) -> None:
@@ -53,30 +64,28 @@ def test_a_killed_worker_leaves_nothing_running() -> None:
     _wait_until(False, token)
 
 
-def test_the_hostile_corpus_is_contained_for_an_ordinary_user(tmp_path: Path) -> None:
+def test_the_hostile_corpus_is_contained_for_an_ordinary_user(open_folder: Path) -> None:
     """Runs the corpus as a user id without rights, in a view of the file system where our interpreter is readable."""
     needs_bubblewrap()
     if os.geteuid() != 0:
         pytest.skip("already run by an ordinary user: the rest of this folder is the test")
     tools = tool_environment()
-    cache = tmp_path / "cache" / "tools"
+    cache = open_folder / "cache" / "tools"
     cache.mkdir(parents=True)
-    for folder in (*tmp_path.parents[:2], tmp_path, tmp_path / "cache"):
-        folder.chmod(0o755)
-    (tmp_path / "home").mkdir(mode=0o777)
-    os.chown(tmp_path / "home", ORDINARY_UID, ORDINARY_UID)
+    (open_folder / "home").mkdir()
+    os.chown(open_folder / "home", ORDINARY_UID, ORDINARY_UID)
     words = ["bwrap", "--cap-add", "ALL", "--die-with-parent", "--dev-bind", "/", "/"]
     for hidden in {Path(sys.prefix), Path(sys.base_prefix).resolve(), REPOSITORY}:
         words += _visible(hidden)
     words += ["--ro-bind", str(tools.root), str(cache / tools.root.name)]
-    words += ["--setenv", "HOME", str(tmp_path / "home"), "--setenv", "ORCHESTRATOR_CACHE_DIR", str(cache.parent)]
+    words += ["--setenv", "HOME", str(open_folder / "home"), "--setenv", "ORCHESTRATOR_CACHE_DIR", str(cache.parent)]
     words += ["--setenv", "PYTHONDONTWRITEBYTECODE", "1", "--chdir", str(REPOSITORY)]
     become = (
         f"import os, sys; os.setgroups([]); os.setresgid({ORDINARY_UID}, {ORDINARY_UID}, {ORDINARY_UID});"
         f"os.setresuid({ORDINARY_UID}, {ORDINARY_UID}, {ORDINARY_UID}); os.execv(sys.executable, sys.argv[1:])"
     )
     suite = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/sandbox/test_hostile.py"]
-    suite += ["--basetemp", str(tmp_path / "home" / "tmp")]
+    suite += ["--basetemp", str(open_folder / "home" / "tmp")]
     done = subprocess.run(
         [*words, "--", sys.executable, "-c", become, *suite],
         capture_output=True,
@@ -84,7 +93,7 @@ def test_the_hostile_corpus_is_contained_for_an_ordinary_user(tmp_path: Path) ->
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[:5000] + done.stderr[-3000:]
     assert " passed" in done.stdout
     assert "skipped" not in done.stdout, done.stdout[-3000:]
 
