@@ -90,9 +90,7 @@ def _configured(settings: Settings) -> ClientConnectConfig:
         )
     except RuntimeError as error:
         # Of the reason only this much: a syntax error quotes the file, which may hold a key.
-        reason = (
-            one_line(str(error)) if "not found" in str(error) else "the configuration file is not valid TOML"
-        )
+        reason = one_line(str(error)) if "not found" in str(error) else "the configuration file is not valid TOML"
         raise PrerequisiteError(f"Temporal's client configuration: {reason}") from None
     if "target_host" not in config:
         raise PrerequisiteError(

@@ -39,9 +39,7 @@ from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.money import usd
 from orchestrator.settings import Settings
 
-_EMBEDDED_TASK_TIMEOUT = timedelta(
-    seconds=5
-)  # a killed worker's workflow task is given to the next one after it
+_EMBEDDED_TASK_TIMEOUT = timedelta(seconds=5)  # then another worker gets a dead one's task
 _SUMMARY_CHARS = 100
 _NO_OPERATOR = (RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED)
 _STATUS = SearchAttributeKey.for_keyword("OrchStatus")
@@ -139,9 +137,7 @@ class Orchestrator:
         """
         manifest = (await self.view(project_id)).manifest
         if manifest is None:
-            raise UserInputError(
-                f"project {project_id} has published nothing yet; 'orch-cli status' tells why"
-            )
+            raise UserInputError(f"project {project_id} has published nothing yet; 'orch-cli status' tells why")
         return await export_manifest(self._store, manifest, output_dir, project_id)
 
     async def heal(self) -> None:
@@ -151,9 +147,7 @@ class Orchestrator:
 
     async def _ensure_services(self, *, replace_worker: bool) -> None:
         async with self._healing:
-            server = await asyncio.to_thread(
-                ensure_services, self._settings, self._say, replace_worker=replace_worker
-            )
+            server = await asyncio.to_thread(ensure_services, self._settings, self._say, replace_worker=replace_worker)
             if server.address != self._address:
                 self._use(await connect_embedded(self._settings, server))
 

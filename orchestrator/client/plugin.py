@@ -64,9 +64,7 @@ class CompressionCodec(PayloadCodec):
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """The payloads that were given to encode."""
         return [
-            Payload.FromString(zlib.decompress(payload.data))
-            if payload.metadata.get(_ENCODING) == _ZLIB
-            else payload
+            Payload.FromString(zlib.decompress(payload.data)) if payload.metadata.get(_ENCODING) == _ZLIB else payload
             for payload in payloads
         ]
 
@@ -88,9 +86,7 @@ class ArtifactDriver(StorageDriver):
         """Stands in histories: never change it."""
         return "orch.artifacts"
 
-    async def store(
-        self, context: StorageDriverStoreContext, payloads: Sequence[Payload]
-    ) -> list[StorageDriverClaim]:
+    async def store(self, context: StorageDriverStoreContext, payloads: Sequence[Payload]) -> list[StorageDriverClaim]:
         """Writes the payloads; a claim is digest and size. Raises ArtifactUnavailableError."""
         refs = [await self._store.put(payload.SerializeToString()) for payload in payloads]
         return [StorageDriverClaim({"sha256": ref.sha256, "size": str(ref.size)}) for ref in refs]
@@ -110,6 +106,4 @@ class ArtifactDriver(StorageDriver):
 
 
 def _refs(claims: Iterable[StorageDriverClaim]) -> list[BlobRef]:
-    return [
-        BlobRef(sha256=claim.claim_data["sha256"], size=int(claim.claim_data["size"])) for claim in claims
-    ]
+    return [BlobRef(sha256=claim.claim_data["sha256"], size=int(claim.claim_data["size"])) for claim in claims]

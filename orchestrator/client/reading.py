@@ -143,9 +143,7 @@ class RunReader:
             )
 
     async def _closed(self, project_id: str, description: WorkflowExecutionDescription) -> ProjectView:
-        handle = self._client.get_workflow_handle(
-            description.id, run_id=description.run_id, result_type=ProjectView
-        )
+        handle = self._client.get_workflow_handle(description.id, run_id=description.run_id, result_type=ProjectView)
         try:
             with rpc_errors(self._address, unknown=_unknown(project_id)):
                 result: ProjectView = await handle.result(follow_runs=False, rpc_timeout=RPC_TIMEOUT)
@@ -153,14 +151,10 @@ class RunReader:
         except WorkflowFailureError as error:
             return await self._broken_off(project_id, description, _reason(error))
 
-    async def _broken_off(
-        self, project_id: str, description: WorkflowExecutionDescription, reason: str
-    ) -> ProjectView:
+    async def _broken_off(self, project_id: str, description: WorkflowExecutionDescription, reason: str) -> ProjectView:
         """A run that was terminated or failed: its last published state, and how it ended."""
         last = await self._published(project_id) or await self._empty(project_id, description)
-        status = _ENDED.get(
-            description.status or WorkflowExecutionStatus.FAILED, ProjectStatus.SYSTEM_FAILURE
-        )
+        status = _ENDED.get(description.status or WorkflowExecutionStatus.FAILED, ProjectStatus.SYSTEM_FAILURE)
         return last.model_copy(
             update={
                 "status": status,

@@ -12,9 +12,7 @@ from orchestrator.domain.errors import PrerequisiteError, UserInputError
 RPC_TIMEOUT = timedelta(seconds=5)
 QUERY_TIMEOUT = timedelta(seconds=3)
 CONNECT_TIMEOUT = timedelta(seconds=5)
-RETRIES = RetryConfig(
-    initial_interval_millis=50, max_interval_millis=500, max_elapsed_time_millis=3000, max_retries=5
-)
+RETRIES = RetryConfig(initial_interval_millis=50, max_interval_millis=500, max_elapsed_time_millis=3000, max_retries=5)
 
 _REFUSED = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED)
 _SILENT = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
@@ -45,9 +43,7 @@ def one_line(text: str) -> str:
 
 def _explained(error: RPCError, address: str, asked: str) -> str:
     if error.status in _REFUSED:
-        return (
-            f"Temporal at {address} refused: {one_line(error.message)}; check key, certificate and namespace"
-        )
+        return f"Temporal at {address} refused: {one_line(error.message)}; check key, certificate and namespace"
     if error.status in _SILENT:
         return f"{asked} at {address} does not answer ({error.status.name.lower()}); try again"
     return f"Temporal at {address}: {one_line(error.message)}"

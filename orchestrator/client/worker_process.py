@@ -61,9 +61,7 @@ class _Files:
 
     def __init__(self, settings: Settings) -> None:
         self.home = settings.home
-        self.starting = (
-            settings.home / "worker.starting.lock"
-        )  # held while a command starts or stops the worker
+        self.starting = settings.home / "worker.starting.lock"  # held by commands that start or stop it
         self.running = settings.home / "worker.lock"  # held by the worker itself
         self.record = settings.home / "worker.json"
         self.pid = settings.home / "worker.pid"
@@ -162,9 +160,7 @@ def _start(settings: Settings, server: ServerInfo, say: Say) -> None:
         )
     if reference is None:
         raise _not_started(files)
-    record = _Record(
-        process=reference, address=server.address, salt=salt, fingerprint=_fingerprint(settings, salt)
-    )
+    record = _Record(process=reference, address=server.address, salt=salt, fingerprint=_fingerprint(settings, salt))
     write_atomic(files.record, record.model_dump_json())
     _await_ready(files, reference, files.state(salt))
 
@@ -200,13 +196,10 @@ def _fingerprint(settings: Settings, salt: str) -> str:
     """Digest of everything that decides which models the worker can use, and how."""
     decisive = {
         "vendors": {
-            name: (vendor.api_key.get_secret_value(), vendor.base_url)
-            for name, vendor in settings.vendors.items()
+            name: (vendor.api_key.get_secret_value(), vendor.base_url) for name, vendor in settings.vendors.items()
         },
         "addresses": {
-            name: value
-            for name, value in settings.environment.items()
-            if name.endswith(_BASE_URL_SUFFIXES) and value
+            name: value for name, value in settings.environment.items() if name.endswith(_BASE_URL_SUFFIXES) and value
         },
         "simulation": settings.simulation.model_dump(),
         "sandbox": settings.sandbox,
