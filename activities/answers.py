@@ -1,4 +1,4 @@
-"""What a complete answer means to its stage: a plan, files, a critique or a score, put into the store."""
+"""What a stage makes of a model's answer: plan, files, critique or score."""
 
 from typing import Any
 
@@ -12,73 +12,71 @@ from orchestrator.domain.plan import check_plan, known_validators, owned_path
 from orchestrator.domain.tasks import Stage, TaskSpec
 from orchestrator.prompts.answers import parse_structured
 
-_MENDING = (Stage.REVISE, Stage.REPAIR)  # answers of these stages may leave out files that exist
-_SHOWN_ERRORS = 4
+_SHOWN_ERRORS = 5
 
 
-async def understand(store: ArtifactStore, request: CallRequest, text: str) -> dict[str, Any]:
-    """The fields of a CallResult that the answer fills, `notes` included.
-
-    Raises AnswerError, with one line for the model, where the stage cannot use the answer.
-    """
-    match request.key.stage:
-        case Stage.PLAN:
-            return await _plan(store, text)
-        case Stage.CRITIQUE:
-            return await _critique(store, text)
-        case Stage.EVALUATE:
-            evaluation, notes = parse_structured(text, Evaluation)
-            return {"score": evaluation.score, "notes": notes}
-        case _:
-            return await _draft(store, request, text)
+async def understand(store: ArtifactStore, request: CallRequest, text: str) -> dict[str, Any] | str:
+    """Fields of a CallResult, texts already in the store; or, in one line for the model, why it cannot be used."""
+    try:
+        match request.key.stage:
+            case Stage.PLAN:
+                return await _plan(store, text)
+            case Stage.CRITIQUE:
+                return await _critique(store, text)
+            case Stage.EVALUATE:
+                evaluation, notes = parse_structured(text, Evaluation)
+                return {"score": evaluation.score, "notes": notes}
+            case Stage.GENERATE | Stage.REVISE | Stage.REPAIR:
+                return await _files(store, request, text)
+    except AnswerError as error:
+        return str(error)
 
 
 async def _plan(store: ArtifactStore, text: str) -> dict[str, Any]:
     answer, notes = parse_structured(text, PlanAnswer)
     errors = check_plan(answer.tasks)
     if errors:
-        more = f"; and {len(errors) - _SHOWN_ERRORS} more" if len(errors) > _SHOWN_ERRORS else ""
-        raise AnswerError(f"the plan cannot be carried out: {'; '.join(errors[:_SHOWN_ERRORS])}{more}")
-    plan = []
-    for task in answer.tasks:
-        spec, unknown = await _spec(store, task)
-        plan.append(spec)
-        notes += tuple(f"task {task.id}: validator {name!r} does not exist" for name in unknown)
-    return {"plan": tuple(plan), "notes": notes}
+        raise AnswerError("; ".join(errors[:_SHOWN_ERRORS]))
+    tasks = []
+    for planned in answer.tasks:
+        known, unknown = known_validators(planned.validators)
+        if unknown:
+            notes = (*notes, f"{planned.id}: unknown validators dropped: {', '.join(unknown)}"[:200])
+        tasks.append(
+            TaskSpec(
+                id=planned.id,
+                title=planned.title,
+                type=planned.type,
+                dependencies=tuple(dict.fromkeys(planned.dependencies)),
+                files=_owned(planned),
+                validators=known,
+                prompt=await store.put(planned.prompt.encode()),
+            )
+        )
+    return {"plan": tuple(tasks), "notes": notes}
 
 
-async def _spec(store: ArtifactStore, task: PlannedTask) -> tuple[TaskSpec, tuple[str, ...]]:
-    validators, unknown = known_validators(task.validators)
-    spec = TaskSpec(
-        id=task.id,
-        title=task.title,
-        type=task.type,
-        dependencies=tuple(dict.fromkeys(task.dependencies)),
-        files=tuple(dict.fromkeys(owned_path(path) for path in task.files)),
-        validators=validators,
-        prompt=await store.put(task.prompt.encode(errors="replace")),
-    )
-    return spec, unknown
+def _owned(planned: PlannedTask) -> tuple[str, ...]:
+    """The task's files; a task that names none, such as a review, delivers a document."""
+    return tuple(owned_path(path) for path in planned.files) or (f"docs/{planned.id}.md",)
 
 
 async def _critique(store: ArtifactStore, text: str) -> dict[str, Any]:
     critique, notes = parse_structured(text, Critique)
-    return {
-        "critique": CritiqueSummary(
-            score=critique.score, revise=critique.verdict is Verdict.REVISE, issues=len(critique.issues)
-        ),
-        "critique_ref": await store.put_json(critique.model_dump(mode="json")),
-        "notes": notes,
-    }
+    ref = await store.put(critique.model_dump_json().encode())
+    summary = CritiqueSummary(
+        score=critique.score, revise=critique.verdict is Verdict.REVISE, issues=len(critique.issues)
+    )
+    return {"critique": summary, "critique_ref": ref, "notes": notes}
 
 
-async def _draft(store: ArtifactStore, request: CallRequest, text: str) -> dict[str, Any]:
-    task, before = request.parts.task, request.parts.draft
-    targets = task.files if task else ()
-    kept: dict[str, bytes] = {}
-    if before is not None and request.key.stage in _MENDING:
-        draft = await read_draft(store, before)
-        kept = {path: content for path, content in draft.items() if path in targets}
-    parsed = parse_files(text, targets, kept=kept)
-    written = {path: content.encode() for path, content in parsed.files.items()}
-    return {"draft": await write_draft(store, {**kept, **written}), "notes": parsed.notes}
+async def _files(store: ArtifactStore, request: CallRequest, text: str) -> dict[str, Any]:
+    """The answer's files; a revision may leave out those that it does not change."""
+    task, draft = request.parts.task, request.parts.draft
+    if task is None:
+        raise AnswerError("no task")
+    mends = request.key.stage is not Stage.GENERATE and draft is not None
+    existing = await read_draft(store, draft) if mends and draft is not None else {}
+    parsed = parse_files(text, task.files, kept=existing)
+    files = existing | {path: content.encode() for path, content in parsed.files.items()}
+    return {"draft": await write_draft(store, files), "notes": parsed.notes}

@@ -1,38 +1,45 @@
 """What Temporal may retry: outages of the store, and nothing else."""
 
-import functools
-from collections.abc import Awaitable, Callable, Iterable
-from typing import ParamSpec, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 from temporalio.exceptions import ApplicationError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from orchestrator.artifacts.errors import ArtifactUnavailableError
 from orchestrator.telemetry.redaction import one_line, redact
 
-P = ParamSpec("P")
-R = TypeVar("R")
 
-
-def guarded(secrets: Iterable[str], function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-    """`function` with its errors made fit for a history: one redacted line, no traceback of vendors' libraries.
+class ErrorBoundary(Interceptor):
+    """Makes errors of activities fit for a history: one redacted line, no traceback of vendors' libraries.
 
     An unusable store (full disk, network) is tried again; any other error would only happen again.
     """
-    known = tuple(secrets)
 
-    @functools.wraps(function)
-    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = tuple(secrets)
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """Called by the worker, once per activity."""
+        return _Boundary(next, self._secrets)
+
+
+class _Boundary(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, secrets: tuple[str, ...]) -> None:
+        super().__init__(next)
+        self._secrets = secrets
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         try:
-            return await function(*args, **kwargs)
+            return await super().execute_activity(input)
         except ApplicationError:
             raise
         except (OSError, ArtifactUnavailableError) as error:
-            raise ApplicationError(_message(error, known), type=type(error).__name__) from None
+            raise self._fit(error, non_retryable=False) from None
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not leave as it is
-            raise ApplicationError(_message(error, known), type=type(error).__name__, non_retryable=True) from None
+            raise self._fit(error, non_retryable=True) from None
 
-    return wrapper
-
-
-def _message(error: Exception, secrets: tuple[str, ...]) -> str:
-    return one_line(redact(f"{type(error).__name__}: {error}", secrets))
+    def _fit(self, error: Exception, non_retryable: bool) -> ApplicationError:
+        name = type(error).__name__
+        message = one_line(redact(f"{name}: {error}", self._secrets))
+        return ApplicationError(message, type=name, non_retryable=non_retryable)

@@ -1,17 +1,16 @@
 """Puts one worker process together: store, journal, vendors, sandbox, and a Temporal worker per queue."""
 
 import os
-import socket
-import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
-from activities.model_calls import ModelActivities
-from activities.tools import ToolActivities
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from orchestrator.artifacts.journal import Journal
+from activities.boundary import ErrorBoundary
+from activities.model_calls import ModelActivities
+from activities.tools import ToolActivities
+from orchestrator.artifacts.journal import Journal, process_owner
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts.names import QUEUE_MODELS, QUEUE_TOOLS, QUEUE_WORKFLOWS
 from orchestrator.providers.base import Provider
@@ -46,7 +45,7 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
     """All workers of this process, not yet running."""
     import_sdks(settings.vendors)
     store = ArtifactStore.open(settings.store_url)
-    journal = Journal(store, owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}")
+    journal = Journal(store, owner=process_owner())
     providers: dict[str, Provider] = {
         vendor: open_provider(vendor_settings) for vendor, vendor_settings in settings.vendors.items()
     }
@@ -56,6 +55,7 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
     models = ModelActivities(store=store, journal=journal, providers=providers, secrets=secrets)
     sandbox = Sandbox.detect(settings, ToolEnvironment(settings))
     tools = ToolActivities(store=store, journal=journal, sandbox=sandbox, vendors=tuple(providers))
+    boundary = ErrorBoundary(secrets)
     workers = [
         Worker(
             client,
@@ -67,14 +67,24 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
         Worker(
             client,
             task_queue=QUEUE_MODELS,
-            activities=models.activities(),
+            activities=[models.plan, models.generate, models.critique, models.revise, models.evaluate, models.repair],
+            interceptors=[boundary],
             max_concurrent_activities=MAX_CALLS,
             graceful_shutdown_timeout=GRACE,
         ),
         Worker(
             client,
             task_queue=QUEUE_TOOLS,
-            activities=tools.activities(),
+            activities=[
+                tools.prepare,
+                tools.validate,
+                tools.check,
+                tools.store_text,
+                tools.save_state,
+                tools.reconcile,
+                tools.publish,
+            ],
+            interceptors=[boundary],
             max_concurrent_activities=4 * TOOL_SLOTS,
             graceful_shutdown_timeout=GRACE,
         ),

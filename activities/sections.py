@@ -1,0 +1,67 @@
+"""Turns the references of a request into the named texts that prompts are made of."""
+
+import json
+import re
+
+from pydantic import TypeAdapter
+
+from orchestrator.artifacts.manifest import read_draft
+from orchestrator.artifacts.store import ArtifactStore
+from orchestrator.contracts.calls import PromptParts
+from orchestrator.domain.answers import Critique
+from orchestrator.domain.findings import Finding
+from orchestrator.domain.refs import DraftRef
+from orchestrator.domain.sizes import MAX_FENCE_CHARS
+
+_FINDINGS = TypeAdapter(list[Finding])
+_LANGUAGES = {
+    "py": "python", "md": "markdown", "js": "javascript", "ts": "typescript", "sh": "bash", "yml": "yaml",
+}  # fmt: skip
+
+
+async def read_sections(store: ArtifactStore, parts: PromptParts) -> dict[str, str]:
+    """All sections that `parts` has something for; see orchestrator.prompts for their names."""
+    sections = {
+        "project": (await store.get(parts.project)).decode(),
+        "criteria": (await store.get(parts.criteria)).decode(),
+    }
+    if parts.task is not None:
+        brief = parts.task.model_dump(mode="json", exclude={"prompt"})
+        brief["prompt"] = (await store.get(parts.task.prompt)).decode()
+        sections["task"] = json.dumps(brief, ensure_ascii=False)
+    if parts.context:
+        shown = [f"{item.task} {item.title}\n{await _files(store, item.draft)}" for item in parts.context]
+        sections["context"] = "\n".join(shown)
+    if parts.draft is not None:
+        sections["draft"] = await _files(store, parts.draft)
+    if parts.findings is not None:
+        findings = _FINDINGS.validate_json(await store.get(parts.findings))
+        sections["findings"] = "\n".join(_finding(finding) for finding in findings)
+    if parts.critique is not None:
+        critique = Critique.model_validate_json(await store.get(parts.critique))
+        sections["critique"] = "\n".join(f"{i.file}:{i.line} {i.message}" for i in critique.issues)
+    if parts.attempts:
+        sections["attempts"] = "\n".join(parts.attempts)
+    if parts.previous_error:
+        sections["previous_error"] = parts.previous_error
+    return sections
+
+
+async def _files(store: ArtifactStore, draft: DraftRef) -> str:
+    files = await read_draft(store, draft)
+    return "\n".join(fenced(path, content.decode(errors="replace")) for path, content in files.items())
+
+
+def fenced(path: str, content: str) -> str:
+    """One file as a fence that names it; the fence is longer than any run of backticks inside."""
+    longest = max((len(run) for run in re.findall(r"`{3,}", content)), default=2)
+    fence = "`" * min(longest + 1, MAX_FENCE_CHARS)
+    suffix = path.rsplit(".", 1)[-1].lower() if "." in path else ""
+    end = "" if content.endswith("\n") or not content else "\n"
+    return f"{fence}{_LANGUAGES.get(suffix, suffix)} path={path}\n{content}{end}{fence}"
+
+
+def _finding(finding: Finding) -> str:
+    where = f"{finding.path}:{finding.line}: " if finding.path else ""
+    rule = f" [{finding.rule}]" if finding.rule else ""
+    return f"{finding.validator}{rule} {where}{finding.message}"
