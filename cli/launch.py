@@ -32,8 +32,9 @@ from orchestrator.client.spec import (
     parse_text,
     parse_time_limit,
 )
-from orchestrator.contracts.project import ProjectSpec
-from orchestrator.domain.errors import UserInputError
+from orchestrator.contracts.names import workflow_id
+from orchestrator.contracts.project import ProjectSpec, ProjectStatus, ProjectView
+from orchestrator.domain.errors import PrerequisiteError, UserInputError
 from orchestrator.providers.simulated import SIMULATED_ROUTING
 from orchestrator.settings import Settings
 
@@ -112,20 +113,44 @@ def _text(flag: str, raw: str | None, from_file: str | None, question: str) -> s
 async def _start(spec: ProjectSpec, settings: Settings, folder: Path, options: StartOptions) -> int:
     simulated = settings.embedded and not settings.vendors
     if simulated:
-        say(f"No keys are configured: {SIMULATED_NOTICE}.")
+        say(f"No key is configured, so {SIMULATED_NOTICE}.")
     client = await Orchestrator.connect(settings, say)
     project_id = spec.project_id
     save_record(settings.home, RunRecord(project_id=project_id, output_dir=str(folder)))
     try:
         await client.start(spec)
-        say(f"Started {project_id}.")
-        if options.detach:
-            view = await client.view(project_id)
-            present(view, str(folder), json_output=options.json_output)
-            say(come_back(project_id))
-            return 0
+    except asyncio.CancelledError:
+        say(f"\nInterrupted at the start; 'orch-cli status {project_id}' tells whether the run began.")
+        raise
+    say(f"Started {project_id}.")
+    if options.detach:
+        present(await _first_view(client, spec), str(folder), json_output=options.json_output)
+        say(come_back(project_id))
+        return 0
+    try:
         view = await follow(client, project_id, progress_for_terminal(), simulated_said=simulated)
     except asyncio.CancelledError:
         say(f"\nDetached: {project_id} goes on without this command. {come_back(project_id)}")
         raise
     return await finish(client, settings, view, folder, json_output=options.json_output)
+
+
+async def _first_view(client: Orchestrator, spec: ProjectSpec) -> ProjectView:
+    """The run that has just started; where no worker tells about it yet, what is known without one."""
+    try:
+        return await client.view(spec.project_id)
+    except PrerequisiteError:
+        return ProjectView(
+            project_id=spec.project_id,
+            workflow_id=workflow_id(spec.project_id),
+            status=ProjectStatus.PLANNING,
+            spent_micro=0,
+            uncertain_micro=0,
+            reserved_micro=0,
+            max_micro=spec.max_micro,
+            quality_score=None,
+            calls=0,
+            elapsed_s=0.0,
+            simulated=False,
+            reason="no worker has answered yet",
+        )

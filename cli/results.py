@@ -9,7 +9,7 @@ from orchestrator.artifacts.text import one_line
 from orchestrator.contracts.project import ProjectStatus, ProjectView, TaskView
 from orchestrator.domain.money import usd
 
-SIMULATED_NOTICE = "simulated models: no real model was asked, and nothing was paid to anybody"
+SIMULATED_NOTICE = "simulated models do the work: no real model is asked, and nothing is paid"
 
 _EXIT_CODES = {
     ProjectStatus.SUCCESS: 0,
