@@ -33,7 +33,7 @@ def test_failing_installer_is_told_with_the_fix(tmp_path: Path) -> None:
         "OPENAI_API_KEY": "key",
     }
     tools = ToolEnvironment(load_settings(environment, tmp_path))
-    with pytest.raises(PrerequisiteError, match="no route.*package index"):
+    with pytest.raises(PrerequisiteError, match=r"no route.*package index"):
         asyncio.run(tools.ensure())
     assert not tools.is_ready()
 
