@@ -4,14 +4,13 @@ Their models answer from software that they know by heart, with real defects in 
 """
 
 from orchestrator.providers.base import Provider
-from orchestrator.providers.simulated.models import SIMULATED_ROUTING, SIMULATED_VENDORS, simulated_models
 from orchestrator.settings import SimulationSettings
 
-__all__ = ["SIMULATED_ROUTING", "SIMULATED_VENDORS", "open_simulated", "simulated_models"]
+__all__ = ["open_simulated"]
 
 
 def open_simulated(vendor: str, settings: SimulationSettings) -> Provider:
-    """The provider of one of SIMULATED_VENDORS. Raises ValueError for another name."""
+    """The provider of one of settings.simulated.SIMULATED_VENDORS. Raises ValueError for another name."""
     from orchestrator.providers.simulated.provider import SimulatedProvider
 
     return SimulatedProvider(vendor, settings)

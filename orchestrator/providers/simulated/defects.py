@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from orchestrator.providers.simulated.software import Slip
@@ -46,8 +47,13 @@ def spoil(files: dict[str, str], slips: tuple[Slip, ...], rng: random.Random) ->
     return {**files, defect.path: defect.content}
 
 
-def possible_defects(path: str, content: str, slips: tuple[Slip, ...]) -> Iterator[Defect]:
+@lru_cache(maxsize=256)
+def possible_defects(path: str, content: str, slips: tuple[Slip, ...]) -> tuple[Defect, ...]:
     """Every defect that this file can be given."""
+    return tuple(_found(path, content, slips))
+
+
+def _found(path: str, content: str, slips: tuple[Slip, ...]) -> Iterator[Defect]:
     for slip in slips:
         if slip.file == path and slip.old in content:
             yield Defect(DefectKind.SLIP, path, content.replace(slip.old, slip.new, 1))

@@ -9,8 +9,8 @@ from orchestrator.domain.errors import CallFailure, FailureKind, Fate
 from orchestrator.domain.money import Usage
 from orchestrator.providers.base import FinishReason, ModelAnswer, ModelRequest, ProviderError
 from orchestrator.providers.simulated.answers import Answerer
-from orchestrator.providers.simulated.models import MODELS, SIMULATED_VENDORS
 from orchestrator.settings import SimulationSettings
+from orchestrator.settings.simulated import SIMULATED_MODELS, SIMULATED_VENDORS
 
 BYTES_PER_TOKEN = 4
 _PIECES = 8
@@ -29,7 +29,7 @@ class SimulatedProvider:
             raise ValueError(f"no simulated vendor {vendor!r}; there are {', '.join(SIMULATED_VENDORS)}")
         self.vendor = vendor
         self._settings = settings
-        self._models = {model.model: model for model in MODELS if model.vendor == vendor}
+        self._models = {model.model: model for model in SIMULATED_MODELS if model.vendor == vendor}
         self._refusals: dict[bytes, int] = {}
 
     async def complete(self, request: ModelRequest, on_text: Callable[[str], None]) -> ModelAnswer:

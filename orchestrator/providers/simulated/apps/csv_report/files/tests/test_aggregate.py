@@ -19,7 +19,7 @@ def test_groups_are_sorted_and_exact() -> None:
     assert [name for name, _ in report.groups] == ["a", "b"]
     b = report.groups[1][1]
     assert (b.count, b.total) == (3, Decimal("-0.7"))
-    assert (b.minimum, b.maximum) == (Decimal("-1"), Decimal("0.2"))
+    assert (b.minimum, b.maximum) == (Decimal(-1), Decimal("0.2"))
     assert report.overall.total == Decimal("4.3")
 
 
