@@ -17,6 +17,7 @@ from cli.session import run_async, settings_for
 from cli.waiting import follow
 from orchestrator.artifacts.export import check_target
 from orchestrator.catalog import ROUTING, load_catalog
+from orchestrator.catalog.simulated import SIMULATED_ROUTING
 from orchestrator.client.facade import Orchestrator
 from orchestrator.client.project_file import ProjectFile, load_project_file
 from orchestrator.client.run_records import RunRecord, save_record
@@ -35,7 +36,6 @@ from orchestrator.client.spec import (
 from orchestrator.contracts.names import workflow_id
 from orchestrator.contracts.project import ProjectSpec, ProjectStatus, ProjectView
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
-from orchestrator.providers.simulated import SIMULATED_ROUTING
 from orchestrator.settings import Settings
 
 T = TypeVar("T")

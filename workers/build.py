@@ -15,8 +15,9 @@ from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts.names import QUEUE_MODELS, QUEUE_TOOLS, QUEUE_WORKFLOWS
 from orchestrator.providers.base import Provider
 from orchestrator.providers.registry import import_sdks, open_provider
-from orchestrator.providers.simulated import SIMULATED_VENDORS, open_simulated
+from orchestrator.providers.simulated import open_simulated
 from orchestrator.settings import Settings
+from orchestrator.settings.simulated import SIMULATED_VENDORS
 from orchestrator.validators.sandbox import Sandbox
 from orchestrator.validators.tools import ToolEnvironment
 from workflows.project import ProjectWorkflow

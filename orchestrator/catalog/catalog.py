@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from orchestrator.catalog.data import ModelEntry, VendorEntry, catalog_data
+from orchestrator.catalog.simulated import simulated_models
 from orchestrator.domain.model import ModelSpec
 from orchestrator.settings import Settings
 
@@ -12,8 +13,6 @@ def load_catalog(settings: Settings) -> tuple[ModelSpec, ...]:
 
     A model whose price is not known has no prices. Takes half a second: the price data is imported here.
     """
-    from orchestrator.providers.simulated import simulated_models
-
     return (*vendor_models(datetime.now(UTC)), *simulated_models(settings.simulation))
 
 

@@ -68,9 +68,7 @@ def _tiers(prices: ModelPrice) -> tuple[PriceTier, ...]:
 
 def _at(price: Decimal | TieredPrices, tokens: int) -> int:
     if isinstance(price, TieredPrices):
-        active = [
-            tier.price for tier in sorted(price.tiers, key=lambda tier: tier.start) if tokens > tier.start
-        ]
+        active = [tier.price for tier in sorted(price.tiers, key=lambda tier: tier.start) if tokens > tier.start]
         return _micro(active[-1] if active else price.base)
     return _micro(price)
 

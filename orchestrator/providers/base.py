@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.domain.errors import CallFailure, Fate, FailureKind, OrchError
+from orchestrator.domain.errors import CallFailure, FailureKind, Fate, OrchError
 from orchestrator.domain.money import Usage
 from orchestrator.domain.tasks import Stage
 

@@ -136,8 +136,7 @@ def _usage(reported: GenerateContentResponseUsageMetadata | None) -> Usage | Non
         return Usage(
             input_tokens=token_count(reported.prompt_token_count),
             cached_input_tokens=token_count(reported.cached_content_token_count),
-            output_tokens=token_count(reported.candidates_token_count)
-            + token_count(reported.thoughts_token_count),
+            output_tokens=token_count(reported.candidates_token_count) + token_count(reported.thoughts_token_count),
         )
     except ValueError:
         return None

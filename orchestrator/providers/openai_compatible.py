@@ -111,9 +111,7 @@ class OpenAICompatibleProvider(WireProvider):
         if self._dialect.json == "schema":
             shape = {"name": "answer", "strict": True, "schema": strict}
             return system, {"type": "json_schema", "json_schema": shape}
-        system = (
-            f"{system}\n\nAnswer with one JSON object that follows this JSON Schema:\n{json.dumps(strict)}"
-        )
+        system = f"{system}\n\nAnswer with one JSON object that follows this JSON Schema:\n{json.dumps(strict)}"
         return system, {"type": "json_object"} if self._dialect.json == "object" else None
 
     async def pieces(self, events: AsyncIterator[Any]) -> AsyncGenerator[Piece]:
@@ -147,9 +145,7 @@ class OpenAICompatibleProvider(WireProvider):
 
 def _usage(reported: CompletionUsage) -> Usage | None:
     details = reported.prompt_tokens_details
-    cached = (
-        details.cached_tokens if details is not None else (reported.model_extra or {}).get("cached_tokens")
-    )
+    cached = details.cached_tokens if details is not None else (reported.model_extra or {}).get("cached_tokens")
     try:
         return Usage(
             input_tokens=token_count(reported.prompt_tokens),

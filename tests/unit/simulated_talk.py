@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -92,7 +93,8 @@ for folder in sys.argv[1:]:
 def run_pytest(*folders: Path) -> list[int]:
     """The exit code of plain pytest in each folder."""
     command = [sys.executable, "-c", _RUN_EACH, *map(str, folders)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
-    print(result.stdout)
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True, env=environment)
+    sys.stdout.write(result.stdout)
     lines = result.stdout.splitlines()
     return [int(line.removeprefix("EXIT ")) for line in lines if line.startswith("EXIT ")]
