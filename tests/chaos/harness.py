@@ -188,8 +188,8 @@ def after_done(project: Project) -> None:
 
     def all_recorded() -> bool:
         answered = sum(event["event"] == "finished" and bool(event["complete"]) for event in project.events())
-        recorded = sum(entry["state"] == "done" for entry in project.journal())
-        return answered == len(project.received()) == recorded
+        recorded = sum(1 for entry in project.journal() if entry["state"] == "done")
+        return bool(answered == recorded == len(project.received()))
 
     project.wait_for("answers in the journal", all_recorded)
 
