@@ -68,8 +68,9 @@ class ToolActivities(ToolInterface):
 
     @activity.defn(name=names.ACTIVITY_SAVE_STATE)
     async def save_state(self, request: StateInput) -> None:
-        name = project_name(request.namespace, request.project, "state.json")
-        await self._store.write_named(name, request.state_json.encode())
+        for leaf, text in (("state.json", request.state_json), ("view.json", request.view_json)):
+            name = project_name(request.namespace, request.project, leaf)
+            await self._store.write_named(name, text.encode())
 
     @activity.defn(name=names.ACTIVITY_RECONCILE)
     async def reconcile(self, request: ReconcileInput) -> ReconcileResult:

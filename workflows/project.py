@@ -126,7 +126,7 @@ class ProjectWorkflow:
         ctx.state.phase = phase
         ctx.emit("phase", phase.value)
         show_search_attributes(ctx, phase)
-        await save_state(ctx)
+        await save_state(ctx, views.project_view(ctx, with_tasks=True))
 
     def _end_open_tasks(self) -> None:
         """After a stop: tasks that never ran stay pending in the state, and say why nothing came of them."""

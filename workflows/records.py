@@ -68,10 +68,11 @@ async def publish(ctx: RunContext) -> ProjectView:
         PublishResult,
         "manifest and report",
     )
-    await save_state(ctx)
+    view = view.model_copy(update={"manifest": published.manifest})
+    await save_state(ctx, view)
     show_search_attributes(ctx, end.status)
     workflow.set_current_details(views.details(ctx, end))
-    return view.model_copy(update={"manifest": published.manifest})
+    return view
 
 
 async def _reconcile(ctx: RunContext) -> None:
@@ -112,14 +113,15 @@ async def _store(ctx: RunContext, text: str) -> BlobRef:
     return stored
 
 
-async def save_state(ctx: RunContext) -> None:
-    """Keep the state in the store, for a resume."""
+async def save_state(ctx: RunContext, view: ProjectView) -> None:
+    """Keep the state in the store, for a resume, and how the run looks."""
     await ctx.tool(
         names.ACTIVITY_SAVE_STATE,
         StateInput(
             namespace=ctx.namespace,
             project=ctx.spec.project_id,
             state_json=ctx.state.model_dump_json(),
+            view_json=view.model_dump_json(),
         ),
         None,
         ctx.state.phase.value,

@@ -47,8 +47,8 @@ def tasks_page(ctx: RunContext, page: int) -> tuple[TaskView, ...]:
     return tuple(task_view(ctx, task) for task in ctx.state.plan[page * PAGE : (page + 1) * PAGE])
 
 
-def project_view(ctx: RunContext, end: Ending | None = None) -> ProjectView:
-    """The head of the run, without its tasks; with an ending, the result with all of them."""
+def project_view(ctx: RunContext, end: Ending | None = None, with_tasks: bool = False) -> ProjectView:
+    """The head of the run, without its tasks unless asked for; with an ending, the result with all of them."""
     state = ctx.state
     status = end.status if end else (ProjectStatus.PAUSED if ctx.paused else state.phase)
     own = state.spending.get(PROJECT)
@@ -69,7 +69,7 @@ def project_view(ctx: RunContext, end: Ending | None = None) -> ProjectView:
         notes=state.notes,
         tasks_done=sum(task.status in FINAL for task in state.tasks.values()),
         tasks_total=len(state.plan),
-        tasks=tuple(task_view(ctx, task) for task in state.plan) if end else (),
+        tasks=tuple(task_view(ctx, task) for task in state.plan) if end or with_tasks else (),
         spent_by_stage=own.by_stage if own else {},
     )
 

@@ -61,11 +61,12 @@ class TextInput(Frozen):
 
 
 class StateInput(Frozen):
-    """A snapshot of a run's state, as JSON, to be kept under the project's name."""
+    """A snapshot of a run: its ProjectState for a resume, its ProjectView for whoever asks after it was terminated."""
 
     namespace: str
     project: str
     state_json: str
+    view_json: str
 
 
 class OpenCall(Frozen):
