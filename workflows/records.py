@@ -50,6 +50,7 @@ async def publish(ctx: RunContext) -> ProjectView:
     state.phase = end.status
     await flush(ctx)
     view = views.project_view(ctx, end)
+    await save_state(ctx, view)
     assert state.prepared is not None
     published: PublishResult = await ctx.tool(
         names.ACTIVITY_PUBLISH,
@@ -68,11 +69,9 @@ async def publish(ctx: RunContext) -> ProjectView:
         PublishResult,
         "manifest and report",
     )
-    view = view.model_copy(update={"manifest": published.manifest})
-    await save_state(ctx, view)
     show_search_attributes(ctx, end.status)
     workflow.set_current_details(views.details(ctx, end))
-    return view
+    return view.model_copy(update={"manifest": published.manifest})
 
 
 async def _reconcile(ctx: RunContext) -> None:
