@@ -11,7 +11,7 @@ from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from orchestrator.client.namespace import EMBEDDED_NAMESPACE
 from orchestrator.client.plugin import OrchPlugin
 from orchestrator.client.processes import Say
-from orchestrator.client.rpc import CONNECT_TIMEOUT, RETRIES, RPC_TIMEOUT, one_line, rpc_errors
+from orchestrator.client.rpc import CONNECT_TIMEOUT, RETRIES, RPC_TIMEOUT, core_runtime, one_line, rpc_errors
 from orchestrator.client.server import ServerInfo, ensure_server, server_info
 from orchestrator.client.worker_process import ensure_worker
 from orchestrator.contracts.names import QUEUE_MODELS, QUEUE_TOOLS, QUEUE_WORKFLOWS
@@ -111,6 +111,7 @@ async def _open(settings: Settings, config: ClientConnectConfig) -> Client:
             plugins=[OrchPlugin(settings.store_url)],
             retry_config=RETRIES,
             connect_timeout=CONNECT_TIMEOUT,
+            runtime=core_runtime(),
         )
     except RuntimeError as error:
         raise PrerequisiteError(f"Temporal at {address} cannot be reached: {one_line(str(error))}") from error

@@ -9,6 +9,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNa
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from orchestrator.client.rpc import core_runtime
 from orchestrator.contracts.names import SEARCH_DOUBLES, SEARCH_INTS, SEARCH_KEYWORDS
 from orchestrator.domain.errors import PrerequisiteError
 
@@ -26,7 +27,7 @@ _WANTED: dict[str, "IndexedValueType.ValueType"] = {
 async def set_up_embedded(address: str) -> None:
     """Makes the embedded server's namespace ours; again changes nothing. Raises PrerequisiteError."""
     try:
-        client = await Client.connect(address, connect_timeout=_RPC_S)
+        client = await Client.connect(address, connect_timeout=_RPC_S, runtime=core_runtime())
         await _keep_runs(client)
         await _add_missing_attributes(client)
     except (RPCError, RuntimeError) as error:

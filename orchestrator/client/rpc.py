@@ -1,10 +1,13 @@
 """Calls to Temporal: how long they may take, and their errors as one line for the user."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import lru_cache
 
 from temporalio.client import RPCTimeoutOrCancelledError, WorkflowQueryFailedError
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
@@ -16,6 +19,17 @@ RETRIES = RetryConfig(initial_interval_millis=50, max_interval_millis=500, max_e
 
 _REFUSED = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED)
 _SILENT = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+
+
+@lru_cache(maxsize=1)
+def core_runtime() -> Runtime:
+    """The SDK's core, which would log to stdout by itself: there, `--json` promises one object and nothing else."""
+    logger = logging.getLogger("orch.temporal")
+    logger.addHandler(logging.NullHandler())  # silent unless the process has set up logging
+    core = LoggingConfig(
+        filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=LogForwardingConfig(logger=logger)
+    )
+    return Runtime(telemetry=TelemetryConfig(logging=core))
 
 
 @contextmanager

@@ -23,9 +23,7 @@ MAX_CONCURRENCY = 64
 EMBEDDED_TIMEOUTS = Timeouts(heartbeat_s=3.0)
 CLUSTER_TIMEOUTS = Timeouts()
 
-_DURATION = re.compile(
-    r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?"
-)
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 _SLUG_CHARS = 32
 _FILLER = {"a", "an", "and", "by", "for", "in", "of", "on", "that", "the", "to", "using", "which", "with"}
 
@@ -56,9 +54,7 @@ def parse_text(raw: str) -> str:
 
 def parse_budget(raw: str) -> int:
     """USD as micro-USD, rounded down: a cap must never grow. Raises ValueError."""
-    wanted = (
-        f"must be a number of USD greater than 0 and at most {MAX_BUDGET_USD}, such as 2.0; got {raw[:60]!r}"
-    )
+    wanted = f"must be a number of USD greater than 0 and at most {MAX_BUDGET_USD}, such as 2.0; got {raw[:60]!r}"
     try:
         amount = Decimal(raw)
     except InvalidOperation:
