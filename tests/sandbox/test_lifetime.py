@@ -42,14 +42,14 @@ def _wait_until(reached: bool, token: str) -> None:
 
 def _sandboxed(token: str) -> list[str]:
     """Processes that run the payload itself."""
-    return [pid for pid in _processes_naming(token) if _command(pid).startswith(b"/opt/")]
+    return [pid for pid in _processes_naming(token) if _command(pid)[1:2] == [b"main.py"]]
 
 
-def _command(pid: str) -> bytes:
+def _command(pid: str) -> list[bytes]:
     try:
-        return Path("/proc", pid, "cmdline").read_bytes()
+        return Path("/proc", pid, "cmdline").read_bytes().split(b"\0")
     except OSError:
-        return b""
+        return []
 
 
 def test_a_killed_worker_leaves_nothing_running() -> None:
