@@ -90,7 +90,7 @@ class LiveProgress:
 
 
 def _text_of(event: Event) -> str:
-    return one_line(event.text, 300) or event.kind.replace("_", " ")
+    return one_line(event.text, 140) or event.kind.replace("_", " ")
 
 
 def screen(view: ProjectView, height: int) -> Group:
