@@ -16,7 +16,7 @@ from cli.results import SIMULATED_NOTICE
 from cli.session import run_async, settings_for
 from cli.waiting import follow
 from orchestrator.artifacts.export import check_target
-from orchestrator.catalog import ROUTING, SIMULATED_ROUTING, load_catalog
+from orchestrator.catalog import ROUTING, load_catalog
 from orchestrator.catalog.simulated import SIMULATED_ROUTING
 from orchestrator.client.facade import Orchestrator
 from orchestrator.client.project_file import ProjectFile, load_project_file
