@@ -12,6 +12,8 @@ from orchestrator.domain.tasks import Stage
 
 
 class FinishReason(StrEnum):
+    """Why a complete answer ended."""
+
     STOP = "stop"
     LENGTH = "length"
     REFUSAL = "refusal"

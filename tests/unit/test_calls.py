@@ -30,13 +30,20 @@ def failed(kind: FailureKind, retry_after_s: float | None = None) -> CallFailure
 
 
 def pick(
-    progress: CallProgress = CallProgress(),
+    progress: CallProgress | None = None,
     cap: int = 10_000_000,
-    breakers: Breakers = Breakers(),
+    breakers: Breakers | None = None,
     ledger: Ledger | None = None,
     now_s: float = 100.0,
 ) -> Choice:
-    return choose(progress, (DEAR, CHEAP), LIMITS, ledger or Ledger(max_micro=cap), breakers, now_s)
+    return choose(
+        progress or CallProgress(),
+        (DEAR, CHEAP),
+        LIMITS,
+        ledger or Ledger(max_micro=cap),
+        breakers or Breakers(),
+        now_s,
+    )
 
 
 def test_the_first_of_the_ranking_is_asked_at_its_upper_bound() -> None:
