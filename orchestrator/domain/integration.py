@@ -26,7 +26,6 @@ class Integration(Frozen):
     """Progress of integration. `before` holds the drafts that this round's repairs replaced."""
 
     round: int = 0
-    check: ProjectCheck | None = None
     pending: tuple[str, ...] = ()  # tasks still to be repaired in this round
     before: dict[str, DraftRef] = {}
     best: ProjectCheck | None = None
@@ -74,7 +73,7 @@ def after_check(
     worse = integration.best is not None and not check.passed and check.findings > integration.best.findings
     restored = dict(integration.before) if worse else {}
     best = integration.best if worse and integration.best else check
-    base = integration.model_copy(update={"check": check, "best": best, "before": {}})
+    base = integration.model_copy(update={"best": best, "before": {}})
     if check.passed or integration.round >= MAX_ROUNDS:
         return base.model_copy(update={"done": True}), restored
     owners = responsible(plan, states, best.paths, integration.round)
@@ -108,4 +107,4 @@ def responsible(
 def repaired_one(integration: Integration, task_id: str) -> Integration:
     """One repair of the round is over, with or without a result."""
     rest = tuple(pending for pending in integration.pending if pending != task_id)
-    return integration.model_copy(update={"pending": rest, "check": None if not rest else integration.check})
+    return integration.model_copy(update={"pending": rest})
