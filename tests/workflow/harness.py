@@ -1,0 +1,222 @@
+"""Runs of the real workflow: a real server, workers in this process, vendors that a test directs."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+from temporalio.client import Client, WorkflowHandle
+from temporalio.worker import Worker, WorkflowRunner
+
+from activities.boundary import ErrorBoundary
+from activities.model_calls import ModelActivities
+from activities.tools import ToolActivities
+from orchestrator.artifacts.journal import Journal
+from orchestrator.artifacts.publish import project_name
+from orchestrator.artifacts.store import ArtifactStore
+from orchestrator.client.plugin import OrchPlugin
+from orchestrator.client.rpc import core_runtime
+from orchestrator.client.server import ServerInfo
+from orchestrator.contracts import names
+from orchestrator.contracts.project import Event, ProjectSpec, ProjectView, TaskView
+from orchestrator.contracts.state import ProjectInput, ProjectState
+from orchestrator.contracts.tools import CallRecord
+from orchestrator.domain.model import ModelSpec
+from orchestrator.domain.money import PriceTier
+from orchestrator.domain.tasks import TaskType
+from orchestrator.settings import Settings
+from orchestrator.validators.sandbox import Sandbox
+from orchestrator.validators.tools import ToolEnvironment
+from tests.workflow.play import DEADLINE_S, VENDORS, Play
+from workflows.project import ProjectWorkflow
+
+IDENTITY = "recorder"
+POLL_S = 0.01
+INPUT_MICRO = 1_000_000  # per million tokens: a token costs a micro-dollar
+OUTPUT_MICRO = 5_000_000
+_RECORDS = TypeAdapter(list[CallRecord])
+_EVENTS = TypeAdapter(list[Event])
+_numbers = itertools.count(1)
+
+
+def model(vendor: str, name: str = "one", **more: Any) -> ModelSpec:
+    """A model with round prices."""
+    price = PriceTier(input_micro=INPUT_MICRO, cached_input_micro=INPUT_MICRO, output_micro=OUTPUT_MICRO)
+    given = {"prices": (price,), "context_tokens": 200_000, "max_output_tokens": 32_000, **more}
+    return ModelSpec(id=f"{vendor}:{name}", vendor=vendor, model=name, **given)
+
+
+MODELS = tuple(model(vendor) for vendor in VENDORS)
+
+
+def spec(**changes: Any) -> ProjectSpec:
+    """A project of its own name, with enough money and time."""
+    routing = {task_type: tuple(m.id for m in MODELS) for task_type in TaskType}
+    return ProjectSpec(
+        project_id=f"p{next(_numbers):03d}",
+        project="Write some files.",
+        criteria="They are there.",
+        max_micro=5_000_000,
+        time_limit_s=60,
+        models=MODELS,
+        routing=routing,
+        simulated_routing=routing,
+    ).model_copy(update=changes)
+
+
+class Run:
+    """One run under way."""
+
+    def __init__(self, handle: WorkflowHandle[Any, Any], project_id: str, store: ArtifactStore) -> None:
+        self.handle = handle
+        self.id = project_id
+        self._store = store
+
+    async def query(self, name: str, result_type: type[Any], *arguments: Any) -> Any:
+        """A query's answer."""
+        return await self.handle.query(name, args=list(arguments), result_type=result_type)
+
+    async def view(self) -> ProjectView:
+        """The head of the run."""
+        view: ProjectView = await self.query(names.QUERY_STATUS, ProjectView)
+        return view
+
+    async def tasks(self) -> dict[str, TaskView]:
+        """Tasks by id, as they are now."""
+        return {task.id: task for task in await self.query(names.QUERY_TASKS, tuple[TaskView, ...])}  # type: ignore[arg-type]
+
+    async def until(self, condition: Callable[[ProjectView], bool]) -> ProjectView:
+        """Ask for the status until the condition holds. Raises TimeoutError."""
+        async with asyncio.timeout(DEADLINE_S):
+            while not condition(view := await self.view()):
+                await asyncio.sleep(POLL_S)
+            return view
+
+    async def signal(self, name: str, *arguments: str) -> None:
+        """Send a signal."""
+        await self.handle.signal(name, args=list(arguments))
+
+    async def result(self) -> ProjectView:
+        """The result, whose books must balance."""
+        view: ProjectView = await asyncio.wait_for(self.handle.result(), DEADLINE_S)
+        await self.audit(view)
+        return view
+
+    async def state(self) -> ProjectState:
+        """The state that the run left in the store."""
+        data = await self._store.read_named(project_name("default", self.id, "state.json"))
+        assert data is not None
+        return ProjectState.model_validate_json(data)
+
+    async def records(self) -> list[CallRecord]:
+        """All settled requests, of all executions."""
+        segments = (await self.state()).record_segments
+        return [r for ref in segments for r in _RECORDS.validate_json(await self._store.get(ref))]
+
+    async def events(self) -> list[Event]:
+        """All events, of all executions."""
+        segments = (await self.state()).event_segments
+        return [e for ref in segments for e in _EVENTS.validate_json(await self._store.get(ref))]
+
+    async def audit(self, view: ProjectView) -> None:
+        """Every cent in one place, nothing reserved, the cap kept, logs complete."""
+        records = await self.records()
+        own = sum(view.spent_by_stage.values())
+        assert view.spent_micro == own + sum(task.spent_micro for task in view.tasks)
+        assert all(task.spent_micro == sum(task.spent_by_stage.values()) for task in view.tasks)
+        assert view.spent_micro == (await self._reconciled()) + sum(record.cost_micro for record in records)
+        assert view.calls == len(records)
+        assert view.reserved_micro == 0
+        assert view.spent_micro + view.uncertain_micro <= view.max_micro
+        assert len({record.key for record in records}) == len(records)
+        assert [event.seq for event in await self.events()] == list(range(1, (await self.state()).next_event))
+
+    async def _reconciled(self) -> int:
+        """What was uncertain first and has its actual cost now."""
+        texts = [event.text for event in await self.events() if event.kind == "reconciled"]
+        return sum(round(float(text.rsplit("$", 1)[1]) * 1_000_000) for text in texts)
+
+
+class House:
+    """Server, store and workers of one test."""
+
+    def __init__(self, client: Client, store: ArtifactStore) -> None:
+        self.client = client
+        self.store = store
+        self._runs: list[Run] = []
+
+    async def start(self, project: ProjectSpec) -> Run:
+        """Start a run by the workflow's name."""
+        handle = await self.client.start_workflow(
+            names.PROJECT_WORKFLOW,
+            ProjectInput(spec=project),
+            id=names.workflow_id(project.project_id),
+            task_queue=names.QUEUE_WORKFLOWS,
+            result_type=ProjectView,
+        )
+        run = Run(handle, project.project_id, self.store)
+        self._runs.append(run)
+        return run
+
+    async def play(self, project: ProjectSpec) -> ProjectView:
+        """A run from start to end."""
+        return await (await self.start(project)).result()
+
+    async def clear(self) -> None:
+        """End what a failed test left behind."""
+        for run in self._runs:
+            if (await run.handle.describe()).close_time is None:
+                await run.handle.terminate("the test is over")
+
+
+@asynccontextmanager
+async def house(
+    settings: Settings, server: ServerInfo, play: Play, *, runner: WorkflowRunner | None = None
+) -> AsyncIterator[House]:
+    """Workers with the play's vendors, as long as the context lasts."""
+    client = await Client.connect(
+        server.address, plugins=[OrchPlugin(settings.store_url)], identity=IDENTITY, runtime=core_runtime()
+    )
+    store = ArtifactStore.open(settings.store_url)
+    opened = House(client, store)
+    async with AsyncExitStack() as stack:
+        for worker in _workers(settings, client, store, play, runner):
+            await stack.enter_async_context(worker)
+        try:
+            yield opened
+        finally:
+            play.open_all()
+            await opened.clear()
+
+
+def _workers(
+    settings: Settings, client: Client, store: ArtifactStore, play: Play, runner: WorkflowRunner | None
+) -> list[Worker]:
+    """As workers/build.py has them. Tools run without a sandbox: what tests write needs none."""
+    journal = Journal(store, owner="test")
+    providers = play.providers(VENDORS)
+    models = ModelActivities(store=store, journal=journal, providers=providers, secrets=())
+    sandbox = Sandbox("", ToolEnvironment(settings), reason="not in these tests")
+    tools = ToolActivities(store=store, journal=journal, sandbox=sandbox, vendors=tuple(providers))
+    stages = [models.plan, models.generate, models.critique, models.revise, models.evaluate, models.repair]
+    others = [tools.prepare, tools.validate, tools.check, tools.store_text, tools.save_state, tools.reconcile]
+    custom = {"workflow_runner": runner} if runner else {}
+    return [
+        Worker(
+            client,
+            task_queue=names.QUEUE_WORKFLOWS,
+            workflows=[ProjectWorkflow],
+            sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
+            **custom,
+        ),
+        Worker(client, task_queue=names.QUEUE_MODELS, activities=stages, interceptors=[ErrorBoundary(())]),
+        Worker(
+            client,
+            task_queue=names.QUEUE_TOOLS,
+            activities=[*others, tools.publish],
+            interceptors=[ErrorBoundary(())],
+        ),
+    ]
