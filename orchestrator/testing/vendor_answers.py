@@ -10,11 +10,10 @@ from orchestrator.testing.vendor_connection import Connection
 from orchestrator.testing.vendor_events import StreamFormat, error_body
 from orchestrator.testing.vendor_formats import FORMATS
 from orchestrator.testing.vendor_records import RequestRecord
-from orchestrator.testing.vendor_script import Fault, Reply, VendorRequest
+from orchestrator.testing.vendor_script import BYTES_PER_TOKEN, Fault, Reply, VendorRequest, tokens
 from orchestrator.testing.vendor_wire import Route
 
 _HTML = b"<html><body><h1>It works!</h1></body></html>"
-_BYTES_PER_TOKEN = 4
 _BROKEN_STREAMS = (
     Fault.CUT,
     Fault.RESET_IN_STREAM,
@@ -60,7 +59,7 @@ async def _send_text(
     record: RequestRecord,
     on_progress: Callable[[], None],
 ) -> None:
-    usage = reply.usage or _usage(record.request, reply.text)
+    usage = reply.usage or _usage(record.request, reply.text, reply.hidden)
     form = FORMATS[where.family](record.request.model, reply, usage)
     record.status = HTTPStatus.OK.value
     if record.request.stream:
@@ -84,6 +83,8 @@ async def _stream(
     broken = reply.fault in _BROKEN_STREAMS
     pieces = [] if reply.fault is Fault.NULL_CONTENT else reply.pieces()
     connection.send_chunk(form.start())
+    if reply.hidden:
+        connection.send_chunk(form.thought(reply.hidden))
     for number, piece in enumerate(pieces[: reply.fault_after] if broken else pieces):
         if number and reply.chunk_delay_ms:
             await asyncio.sleep(reply.chunk_delay_ms / 1000)
@@ -97,6 +98,8 @@ async def _stream(
     else:
         _complete(record, connection, form.usage)
         connection.send_chunk(form.end())
+        if reply.fault is Fault.LINGER:
+            await asyncio.Event().wait()
         connection.end_stream()
 
 
@@ -134,7 +137,7 @@ def _limited(reply: Reply, request: VendorRequest) -> Reply:
     """The reply cut at the request's limit of output tokens, as a vendor does, unless usage is scripted."""
     if request.max_tokens is None or reply.usage is not None:
         return reply
-    most_bytes = max(request.max_tokens * _BYTES_PER_TOKEN - 1, 0)
+    most_bytes = max(request.max_tokens * BYTES_PER_TOKEN - 1, 0)
     encoded = reply.text.encode()
     if len(encoded) <= most_bytes:
         return reply
@@ -142,6 +145,7 @@ def _limited(reply: Reply, request: VendorRequest) -> Reply:
     return reply.model_copy(update={"text": cut, "finish": FinishReason.LENGTH})
 
 
-def _usage(request: VendorRequest, text: str) -> Usage:
-    asked = len(request.system.encode()) + len(request.prompt.encode())
-    return Usage(input_tokens=asked // _BYTES_PER_TOKEN + 1, output_tokens=len(text.encode()) // _BYTES_PER_TOKEN + 1)
+def _usage(request: VendorRequest, text: str, hidden: str = "") -> Usage:
+    asked = request.system + request.prompt
+    thought = tokens(hidden) if hidden else 0
+    return Usage(input_tokens=tokens(asked), output_tokens=tokens(text) + thought)

@@ -32,6 +32,10 @@ class StreamFormat:
         """The event of one piece of text."""
         raise NotImplementedError
 
+    def thought(self, text: str) -> bytes:
+        """Reasoning that is not part of the answer."""
+        raise NotImplementedError
+
     def end(self) -> bytes:
         """Events after the last piece."""
         raise NotImplementedError

@@ -4,7 +4,7 @@ from typing import Any
 
 from orchestrator.providers.base import FinishReason
 from orchestrator.testing.vendor_events import StreamFormat, compact, named_event, sse
-from orchestrator.testing.vendor_script import Fault
+from orchestrator.testing.vendor_script import Fault, tokens
 
 _OPENAI_FINISH = {
     FinishReason.STOP: "stop",
@@ -29,13 +29,17 @@ _GOOGLE_FINISH = {
 class OpenAIFormat(StreamFormat):
     """Chat Completions chunks."""
 
+    def thought(self, text: str) -> bytes:
+        """A chunk with reasoning, as DeepSeek and others send it."""
+        return self._chunk({"reasoning_content": text})
+
     def text(self, piece: str) -> bytes:
         """A chunk with a delta."""
         return self._chunk({"content": piece})
 
     def end(self) -> bytes:
         """The finish reason, the usage in a chunk without choices, and the end mark."""
-        finish = _OPENAI_FINISH[self.reply.finish]
+        finish = self.reply.finish_text or _OPENAI_FINISH[self.reply.finish]
         refusal = self._chunk({"refusal": "no"}) if self.reply.finish is FinishReason.REFUSAL else b""
         null = self._chunk({"content": None}) if self.reply.fault is Fault.NULL_CONTENT else b""
         return refusal + null + self._chunk({}, finish) + self._usage() + b"data: [DONE]\n\n"
@@ -86,6 +90,11 @@ class AnthropicFormat(StreamFormat):
         block = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
         return self._message_start() + named_event(block) + named_event({"type": "ping"})
 
+    def thought(self, text: str) -> bytes:
+        """A thinking delta."""
+        delta = {"type": "thinking_delta", "thinking": text}
+        return named_event({"type": "content_block_delta", "index": 0, "delta": delta})
+
     def text(self, piece: str) -> bytes:
         """A text delta."""
         delta = {"type": "text_delta", "text": piece}
@@ -105,9 +114,7 @@ class AnthropicFormat(StreamFormat):
 
     def error(self) -> bytes:
         """An overload in mid-stream."""
-        return named_event(
-            {"type": "error", "error": {"type": "overloaded_error", "message": "scripted error"}}
-        )
+        return named_event({"type": "error", "error": {"type": "overloaded_error", "message": "scripted error"}})
 
     def malformed(self) -> bytes:
         """A named event that is not JSON."""
@@ -118,9 +125,7 @@ class AnthropicFormat(StreamFormat):
         content = [{"type": "text", "text": self.reply.text}]
         stop = _ANTHROPIC_FINISH[self.reply.finish]
         output = {"output_tokens": self.usage.output_tokens}
-        return compact(
-            {**self._base(), "content": content, "stop_reason": stop, "usage": {**self._input(), **output}}
-        )
+        return compact({**self._base(), "content": content, "stop_reason": stop, "usage": {**self._input(), **output}})
 
     def _base(self) -> dict[str, Any]:
         return {
@@ -146,7 +151,8 @@ class AnthropicFormat(StreamFormat):
     def _message_end(self) -> bytes:
         usage = self.reported
         counts = {"output_tokens": usage.output_tokens} if usage is not None else {}
-        delta = {"stop_reason": _ANTHROPIC_FINISH[self.reply.finish], "stop_sequence": None}
+        stop = self.reply.finish_text or _ANTHROPIC_FINISH[self.reply.finish]
+        delta = {"stop_reason": stop, "stop_sequence": None}
         return named_event({"type": "message_delta", "delta": delta, "usage": counts}) + named_event(
             {"type": "message_stop"}
         )
@@ -154,6 +160,11 @@ class AnthropicFormat(StreamFormat):
 
 class GoogleFormat(StreamFormat):
     """Gemini chunks; the last one has the finish reason and the usage."""
+
+    def thought(self, text: str) -> bytes:
+        """A chunk with a part that is marked as a thought."""
+        content = {"role": "model", "parts": [{"text": text, "thought": True}]}
+        return sse({"candidates": [{"index": 0, "content": content}], "modelVersion": self.model})
 
     def text(self, piece: str) -> bytes:
         """A chunk with a part."""
@@ -176,7 +187,9 @@ class GoogleFormat(StreamFormat):
         return compact(self._last(self.reply.text))
 
     def _last(self, text: str) -> dict[str, Any]:
-        finish = {"finishReason": _GOOGLE_FINISH[self.reply.finish]}
+        finish = {"finishReason": self.reply.finish_text or _GOOGLE_FINISH[self.reply.finish]}
+        if self.reply.finish_text == "CONTINUATION":
+            finish["continuationToken"] = "dG9rZW4="
         content = {"index": 0} if self.reply.fault is Fault.NULL_CONTENT else self._candidate(text)
         return {"candidates": [{**content, **finish}], "modelVersion": self.model, **self._usage()}
 
@@ -187,10 +200,12 @@ class GoogleFormat(StreamFormat):
         usage = self.reported
         if usage is None:
             return {}
+        thoughts = tokens(self.reply.hidden) if self.reply.hidden else 0
         counts = {
             "promptTokenCount": usage.input_tokens,
             "cachedContentTokenCount": usage.cached_input_tokens,
-            "candidatesTokenCount": usage.output_tokens,
+            "thoughtsTokenCount": thoughts,
+            "candidatesTokenCount": usage.output_tokens - thoughts,
             "totalTokenCount": usage.input_tokens + usage.output_tokens,
         }
         return {"usageMetadata": counts}

@@ -12,6 +12,13 @@ from orchestrator.domain.base import Frozen
 from orchestrator.domain.money import Usage
 from orchestrator.providers.base import FinishReason
 
+BYTES_PER_TOKEN = 4
+
+
+def tokens(text: str) -> int:
+    """Size of `text` in the tokens of the fake vendors."""
+    return len(text.encode()) // BYTES_PER_TOKEN + 1
+
 
 class Fault(StrEnum):
     """What goes wrong with an answer. Those from CUT on happen after `Reply.fault_after` pieces of text."""
@@ -31,6 +38,7 @@ class Fault(StrEnum):
     MALFORMED = "malformed"  # an event that is not JSON
     INVALID_UTF8 = "invalid_utf8"
     ERROR_EVENT = "error_event"  # an error inside of the stream
+    LINGER = "linger"  # the whole answer is sent, but the stream stays open
 
 
 class Reply(Frozen):
@@ -41,11 +49,13 @@ class Reply(Frozen):
     """
 
     text: str = ""
+    hidden: str = ""  # reasoning that comes before the text and is billed as output
     usage: Usage | None = None
     latency_ms: float = Field(default=0.0, ge=0)
     chunks: int = Field(default=1, ge=1)
     chunk_delay_ms: float = Field(default=0.0, ge=0)
     finish: FinishReason = FinishReason.STOP
+    finish_text: str = ""  # sent in place of the vendor's own word for `finish`
     fault: Fault = Fault.NONE
     fault_after: int = Field(default=1, ge=0)
     status: int = 200

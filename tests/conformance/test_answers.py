@@ -36,6 +36,13 @@ def test_computed_usage_is_what_the_server_counted(family: Family) -> None:
     assert family.ask().usage == family.last.usage
 
 
+def test_hidden_reasoning_is_billed_but_no_text(family: Family) -> None:
+    family.script(Reply(text=TEXT, hidden="let me think " * 20))
+    answer = family.ask()
+    assert (answer.text, answer.usage) == (TEXT, family.last.usage)
+    assert family.last.usage.output_tokens > len(TEXT) // 4 + 60
+
+
 @pytest.mark.parametrize("fault", [Fault.USAGE_MISSING, Fault.USAGE_ABSURD])
 def test_unusable_usage_is_none(family: Family, fault: Fault) -> None:
     family.script(Reply(text=TEXT, fault=fault))
@@ -84,6 +91,14 @@ def test_no_temperature_is_sent_unless_asked_for(family: Family) -> None:
     family.script(Reply(text="ok"))
     family.ask()
     assert "temperature" not in str(family.last.request.body)
+
+
+def test_models_that_charge_for_cache_writes_are_told_not_to(family: Family) -> None:
+    family.script(Reply(text="ok"))
+    for model in ("gpt-6-luna", "gpt-5.6-terra", "gpt-5-mini", "gpt-5.4-mini"):
+        family.ask(ask(model=model))
+    told = ["prompt_cache_options" in record.request.body for record in family.server.requests]
+    assert told == ([True, True, False, False] if family.vendor == "openai" else [False] * 4)
 
 
 def test_structured_output_uses_the_native_mode(family: Family) -> None:

@@ -9,9 +9,9 @@ from email.utils import format_datetime
 import pytest
 
 from orchestrator.domain.errors import FailureKind, Fate
-from orchestrator.providers.base import ProviderError, Timeouts
+from orchestrator.providers.base import FinishReason, ProviderError, Timeouts
 from orchestrator.testing.vendor_script import Fault, Reply
-from tests.conformance.harness import Family, ask, family, opened_family
+from tests.conformance.harness import SHORT, Family, ask, family, full_port, opened_family
 
 __all__ = ["family", "opened_family"]
 
@@ -59,7 +59,7 @@ def test_error_status(family: Family, status: int) -> None:
 @pytest.mark.parametrize("fault", BROKEN)
 def test_broken_answer(family: Family, fault: Fault) -> None:
     family.script(Reply(text="some text " * 9, chunks=9, fault=fault, fault_after=2))
-    failure = family.failure()
+    failure = family.failure(ask(timeouts=SHORT) if BROKEN[fault] is FailureKind.TIMEOUT else ask())
     assert (failure.kind, failure.fate) == (BROKEN[fault], Fate.UNCERTAIN)
     assert len(family.server.requests) == 1
 
@@ -67,6 +67,41 @@ def test_broken_answer(family: Family, fault: Fault) -> None:
 def test_bytes_that_are_no_utf8_never_pass_as_an_answer(family: Family) -> None:
     family.script(Reply(text="some text " * 9, chunks=9, fault=Fault.INVALID_UTF8))
     assert family.failure().fate is Fate.UNCERTAIN
+
+
+@pytest.mark.parametrize("word", ["weird", "tool_use", "CONTINUATION"])
+def test_an_end_for_another_reason_is_no_answer_and_closes_the_connection(family: Family, word: str) -> None:
+    family.script(Reply(text="half", finish_text=word, fault=Fault.LINGER))
+
+    async def ended() -> FailureKind | FinishReason:
+        try:
+            answer = await asyncio.wait_for(family.provider.complete(ask(), lambda _: None), 15)
+        except ProviderError as error:
+            await asyncio.to_thread(family.server.wait_for, lambda s: s.requests[0].ended_s is not None)
+            return error.failure.kind
+        return answer.finish
+
+    if family.vendor == "google" and word == "CONTINUATION":  # the output limit of one request
+        family.script(Reply(text="half", finish_text=word))
+        assert family.run(ended()) is FinishReason.LENGTH
+    else:
+        assert family.run(ended()) is FailureKind.SERVER
+    assert len(family.server.requests) == 1
+
+
+def test_a_connection_that_is_not_taken_costs_nothing(family: Family) -> None:
+    limits = Timeouts(connect_s=0.3, first_byte_s=60, between_chunks_s=60)
+    with full_port() as port:
+        provider = family.opened_at(port)
+
+        async def unheard() -> None:
+            with pytest.raises(ProviderError) as caught:
+                await asyncio.wait_for(provider.complete(ask(timeouts=limits), lambda _: None), 20)
+            failure = caught.value.failure
+            assert (failure.kind, failure.fate) == (FailureKind.TIMEOUT, Fate.UNBILLED)
+            await provider.aclose()
+
+        family.run(unheard())
 
 
 def test_refused_connection_costs_nothing(family: Family) -> None:
@@ -128,8 +163,16 @@ def test_words_in_a_message_decide_nothing(family: Family) -> None:
 
 def test_a_pause_within_the_limit_is_no_stall(family: Family) -> None:
     family.script(Reply(text="slow but alive", chunks=4, chunk_delay_ms=60))
-    limits = Timeouts(connect_s=5, first_byte_s=5, between_chunks_s=5)
-    assert family.ask(ask(timeouts=limits)).text == "slow but alive"
+    assert family.ask().text == "slow but alive"
+
+
+def test_a_stall_is_noticed_by_the_limit_between_pieces(family: Family) -> None:
+    family.script(Reply(text="a b c", chunks=3, fault=Fault.STALL))
+    limits = Timeouts(connect_s=5, first_byte_s=60, between_chunks_s=0.2)
+    asked = asyncio.wait_for(family.provider.complete(ask(timeouts=limits), lambda _: None), 20)
+    with pytest.raises(ProviderError) as caught:
+        family.run(asked)
+    assert caught.value.failure.kind is FailureKind.TIMEOUT
 
 
 def test_the_first_byte_has_a_limit_of_its_own(family: Family) -> None:
@@ -143,7 +186,7 @@ def test_cancelling_closes_the_connection(family: Family) -> None:
 
     async def cancelled() -> None:
         first = asyncio.Event()
-        task = asyncio.create_task(family.provider.complete(ask(timeouts=Timeouts()), lambda _: first.set()))
+        task = asyncio.create_task(family.provider.complete(ask(), lambda _: first.set()))
         await first.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -159,7 +202,7 @@ def test_a_stalled_stream_is_closed(family: Family) -> None:
 
     async def stalled() -> None:
         with pytest.raises(ProviderError):
-            await family.provider.complete(ask(), lambda _: None)
+            await family.provider.complete(ask(timeouts=SHORT), lambda _: None)
         await asyncio.to_thread(family.server.wait_for, lambda server: server.requests[0].disconnected)
 
     family.run(stalled())
@@ -174,7 +217,7 @@ def test_the_key_is_nowhere(family: Family, caplog: pytest.LogCaptureFixture) ->
     for reply in replies:
         family.script(reply)
         try:
-            family.ask()
+            family.ask(ask(timeouts=SHORT))
         except ProviderError as error:
             shown += [repr(error), str(error), repr(error.failure), *traceback.format_exception(error)]
     shown += [repr(family.provider), repr(vars(family.provider)), caplog.text]
