@@ -83,4 +83,4 @@ def quality(states: Sequence[TaskState]) -> float | None:
         for state in states
         if state.status not in (TaskStatus.PENDING, TaskStatus.RUNNING)
     ]
-    return sum(scores) / len(scores) if scores else None
+    return round(sum(scores) / len(scores), 4) if scores else None

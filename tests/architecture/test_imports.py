@@ -1,4 +1,4 @@
-"""Who may import whom (DESIGN.md section 4): the contracts of import-linter, and what they cannot say."""
+"""Who may import whom (docs/architecture.md): the contracts of import-linter, and what they cannot say."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def test_every_package_has_a_contract() -> None:
     config = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     governed = {source for contract in config["contracts"] for source in contract.get("source_modules", ())}
     layers = {f"orchestrator.{path.parent.name}" for path in (ROOT / "orchestrator").glob("*/__init__.py")}
-    assert layers | set(PACKAGES[1:]) <= governed, "add the row of DESIGN.md section 4 to pyproject.toml"
+    assert layers | set(PACKAGES[1:]) <= governed, "add the row of docs/architecture.md to pyproject.toml"
 
 
 @pytest.mark.parametrize("path", modules("orchestrator/domain", "orchestrator/contracts"), ids=name_of)
