@@ -63,9 +63,7 @@ class Connection(asyncio.Protocol):
 
     def start_stream(self) -> None:
         """Send the head of an event stream."""
-        self.write(
-            _head(HTTPStatus.OK, {"content-type": "text/event-stream", "transfer-encoding": "chunked"})
-        )
+        self.write(_head(HTTPStatus.OK, {"content-type": "text/event-stream", "transfer-encoding": "chunked"}))
 
     def send_chunk(self, data: bytes) -> None:
         """Send one piece of a stream."""
