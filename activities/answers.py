@@ -7,29 +7,31 @@ from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts.calls import CallRequest, CritiqueSummary
 from orchestrator.domain.answer_files import parse_files
 from orchestrator.domain.answer_text import AnswerError
-from orchestrator.domain.answers import Critique, Evaluation, PlanAnswer, PlannedTask, Verdict
-from orchestrator.domain.plan import check_plan, known_validators, owned_path
+from orchestrator.domain.answers import Critique, Evaluation, PlanAnswer, Verdict
+from orchestrator.domain.plan import check_plan, known_validators, named_files, owned_path
 from orchestrator.domain.tasks import Stage, TaskSpec
 from orchestrator.prompts.answers import parse_structured
+from orchestrator.telemetry.redaction import one_line
 
 _SHOWN_ERRORS = 5
+_MENDING = (Stage.REVISE, Stage.REPAIR)
 
 
-async def understand(store: ArtifactStore, request: CallRequest, text: str) -> dict[str, Any] | str:
-    """Fields of a CallResult, texts already in the store; or, in one line for the model, why it cannot be used."""
-    try:
-        match request.key.stage:
-            case Stage.PLAN:
-                return await _plan(store, text)
-            case Stage.CRITIQUE:
-                return await _critique(store, text)
-            case Stage.EVALUATE:
-                evaluation, notes = parse_structured(text, Evaluation)
-                return {"score": evaluation.score, "notes": notes}
-            case Stage.GENERATE | Stage.REVISE | Stage.REPAIR:
-                return await _files(store, request, text)
-    except AnswerError as error:
-        return str(error)
+async def understand(store: ArtifactStore, request: CallRequest, text: str) -> dict[str, Any]:
+    """Fields of a CallResult, `notes` among them, texts already in the store.
+
+    Raises AnswerError, with one line for the model, where the stage cannot use the answer.
+    """
+    match request.key.stage:
+        case Stage.PLAN:
+            return await _plan(store, text)
+        case Stage.CRITIQUE:
+            return await _critique(store, text)
+        case Stage.EVALUATE:
+            evaluation, notes = parse_structured(text, Evaluation)
+            return {"score": evaluation.score, "notes": notes}
+        case Stage.GENERATE | Stage.REVISE | Stage.REPAIR:
+            return await _files(store, request, text)
 
 
 async def _plan(store: ArtifactStore, text: str) -> dict[str, Any]:
@@ -41,24 +43,19 @@ async def _plan(store: ArtifactStore, text: str) -> dict[str, Any]:
     for planned in answer.tasks:
         known, unknown = known_validators(planned.validators)
         if unknown:
-            notes = (*notes, f"{planned.id}: unknown validators dropped: {', '.join(unknown)}"[:200])
+            notes = (*notes, f"{planned.id}: unknown validators dropped: {', '.join(unknown)}")
         tasks.append(
             TaskSpec(
                 id=planned.id,
-                title=planned.title,
+                title=one_line(planned.title) or planned.id,
                 type=planned.type,
                 dependencies=tuple(dict.fromkeys(planned.dependencies)),
-                files=_owned(planned),
+                files=tuple(dict.fromkeys(owned_path(path) for path in named_files(planned))),
                 validators=known,
                 prompt=await store.put(planned.prompt.encode()),
             )
         )
     return {"plan": tuple(tasks), "notes": notes}
-
-
-def _owned(planned: PlannedTask) -> tuple[str, ...]:
-    """The task's files; a task that names none, such as a review, delivers a document."""
-    return tuple(owned_path(path) for path in planned.files) or (f"docs/{planned.id}.md",)
 
 
 async def _critique(store: ArtifactStore, text: str) -> dict[str, Any]:
@@ -73,10 +70,11 @@ async def _critique(store: ArtifactStore, text: str) -> dict[str, Any]:
 async def _files(store: ArtifactStore, request: CallRequest, text: str) -> dict[str, Any]:
     """The answer's files; a revision may leave out those that it does not change."""
     task, draft = request.parts.task, request.parts.draft
-    if task is None:
-        raise AnswerError("no task")
-    mends = request.key.stage is not Stage.GENERATE and draft is not None
-    existing = await read_draft(store, draft) if mends and draft is not None else {}
-    parsed = parse_files(text, task.files, kept=existing)
-    files = existing | {path: content.encode() for path, content in parsed.files.items()}
+    targets = task.files if task else ()
+    kept: dict[str, bytes] = {}
+    if draft is not None and request.key.stage in _MENDING:
+        existing = await read_draft(store, draft)
+        kept = {path: content for path, content in existing.items() if path in targets}
+    parsed = parse_files(text, targets, kept=kept)
+    files = kept | {path: content.encode() for path, content in parsed.files.items()}
     return {"draft": await write_draft(store, files), "notes": parsed.notes}

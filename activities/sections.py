@@ -14,6 +14,7 @@ from orchestrator.domain.refs import DraftRef
 from orchestrator.domain.sizes import MAX_FENCE_CHARS
 
 _FINDINGS = TypeAdapter(list[Finding])
+_MAX_LANGUAGE_BYTES = 12
 _LANGUAGES = {
     "py": "python", "md": "markdown", "js": "javascript", "ts": "typescript", "sh": "bash", "yml": "yaml",
 }  # fmt: skip
@@ -56,9 +57,15 @@ def fenced(path: str, content: str) -> str:
     """One file as a fence that names it; the fence is longer than any run of backticks inside."""
     longest = max((len(run) for run in re.findall(r"`{3,}", content)), default=2)
     fence = "`" * min(longest + 1, MAX_FENCE_CHARS)
-    suffix = path.rsplit(".", 1)[-1].lower() if "." in path else ""
     end = "" if content.endswith("\n") or not content else "\n"
-    return f"{fence}{_LANGUAGES.get(suffix, suffix)} path={path}\n{content}{end}{fence}"
+    return f"{fence}{_language(path)} path={path}\n{content}{end}{fence}"
+
+
+def _language(path: str) -> str:
+    """The fence's language: a known name, else a plain extension, else text."""
+    suffix = path.rsplit(".", 1)[-1].lower()
+    plain = "." in path and suffix.isalnum() and len(suffix.encode()) <= _MAX_LANGUAGE_BYTES
+    return _LANGUAGES.get(suffix, suffix) if plain else "text"
 
 
 def _finding(finding: Finding) -> str:

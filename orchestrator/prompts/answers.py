@@ -121,20 +121,20 @@ def _validated(value: Any, answer: type[Answer]) -> Answer:
     if isinstance(value.get("score"), bool):
         raise AnswerError("score: a number between 0 and 1 was expected")
     try:
-        return answer.model_validate(_without_nulls(value))
+        return answer.model_validate(_cleaned(value))
     except ValidationError as error:
         raise AnswerError(_described(error)) from None
     except RecursionError:
         raise AnswerError("the JSON is nested too deeply") from None
 
 
-def _without_nulls(value: Any) -> Any:
-    """Models write null for what they leave out."""
+def _cleaned(value: Any) -> Any:
+    """Without null, which models write for what they leave out, and without what UTF-8 cannot carry."""
     if isinstance(value, dict):
-        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+        return {name: _cleaned(item) for name, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    return value
+        return [_cleaned(item) for item in value]
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 def _described(error: ValidationError) -> str:

@@ -1,0 +1,194 @@
+"""One request to one model, from the references to the recorded outcome."""
+
+import asyncio
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+from activities.answers import understand
+from activities.live_calls import LiveCall, Phase
+from activities.sections import read_sections
+from orchestrator.artifacts.errors import ArtifactUnavailableError
+from orchestrator.artifacts.journal import Changed, Done, Journal, Unknown, Void
+from orchestrator.artifacts.store import ArtifactStore
+from orchestrator.contracts.calls import CallKind, CallRequest, CallResult
+from orchestrator.domain.answer_text import AnswerError
+from orchestrator.domain.errors import CallFailure, FailureKind, Fate
+from orchestrator.domain.tasks import Stage
+from orchestrator.prompts import build_prompt, schema_for
+from orchestrator.providers.base import FinishReason, ModelAnswer, ModelRequest, Provider, ProviderError
+from orchestrator.telemetry.redaction import one_line, redact
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+NO_USAGE = "the vendor reported no usage"
+_TEMPERATURES = {Stage.EVALUATE: 0.0, Stage.CRITIQUE: 0.2}
+_TEMPERATURE = 0.3
+_FIRST_DELAY_S = 0.1
+_MAX_DELAY_S = 5.0
+_MAX_NOTES = 5
+_NOTE_CHARS = 160
+_UNUSABLE = {
+    FinishReason.REFUSAL: (FailureKind.REFUSED, "the model declined"),
+    FinishReason.FILTER: (FailureKind.FILTERED, "the vendor's content filter ended the answer"),
+    FinishReason.LENGTH: (FailureKind.TRUNCATED, "the answer was cut off by the output limit"),
+}
+
+
+class Asker:
+    """Performs calls over one store, one journal and the vendors of this process."""
+
+    def __init__(
+        self, store: ArtifactStore, journal: Journal, providers: Mapping[str, Provider], secrets: tuple[str, ...]
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._providers = providers
+        self._secrets = secrets
+
+    async def perform(self, live: LiveCall) -> CallResult:
+        """What came of the call: from the journal where it knows, else from the vendor."""
+        request = live.request
+        provider = self._providers.get(request.model.vendor)
+        if provider is None:
+            message = f"this worker has no access to {request.model.vendor}"
+            return _result(request, _failure(FailureKind.AUTH, Fate.UNBILLED, message))
+        asked = await self._prompt(request)
+        size = _prompt_bytes(asked)
+        if size > request.max_prompt_bytes:
+            return CallResult(kind=CallKind.TOO_LARGE, model=request.model.id, prompt_bytes=size)
+        digest = _digest(request, asked)
+        match await self._journal.begin(request.key, digest):
+            case Done(record=record) | Void(record=record):
+                return record.model_copy(update={"replayed": True})
+            case Changed(record=record):
+                return _superseded(request, record)
+            case Unknown():
+                message = "the process that sent this request ended before it recorded the outcome"
+                return _result(request, _failure(FailureKind.LOST, Fate.UNCERTAIN, message))
+        live.phase = Phase.SENT
+        result = await self._ask(live, provider, asked)
+        await self._record(request, digest, result.model_copy(update={"prompt_bytes": size}))
+        return result.model_copy(update={"prompt_bytes": size})
+
+    async def _prompt(self, request: CallRequest) -> ModelRequest:
+        stage, model = request.key.stage, request.model
+        sections = await read_sections(self._store, request.parts)
+        system, prompt = build_prompt(stage, sections)
+        return ModelRequest(
+            model=model.model,
+            system=system,
+            prompt=prompt,
+            max_tokens=request.max_tokens,
+            temperature=_TEMPERATURES.get(stage, _TEMPERATURE) if model.temperature else None,
+            json_schema=schema_for(stage) if model.structured_output else None,
+            stage=stage,
+            sections=sections,
+        )
+
+    async def _ask(self, live: LiveCall, provider: Provider, asked: ModelRequest) -> CallResult:
+        request = live.request
+        started = time.monotonic()
+        try:
+            answer = await provider.complete(asked, lambda _: None)
+        except ProviderError as error:
+            live.phase = Phase.ANSWERED
+            # A failure without its usage, billed or not, is booked at the upper bound unless it is known to be free.
+            fate = Fate.UNBILLED if error.failure.fate is Fate.UNBILLED else Fate.UNCERTAIN
+            message = self._clean(error.failure.message)
+            result = _result(request, error.failure.model_copy(update={"fate": fate, "message": message}))
+        else:
+            live.phase = Phase.ANSWERED
+            result = await _insist(lambda: self._understood(request, answer))
+        return result.model_copy(update={"latency_ms": round((time.monotonic() - started) * 1000)})
+
+    async def _understood(self, request: CallRequest, answer: ModelAnswer) -> CallResult:
+        """A complete answer, kept in the store, and what the stage makes of it."""
+        kept: dict[str, object] = {"usage": answer.usage, "preview": self._clean(answer.text)}
+        if answer.text:
+            kept["answer"] = await self._store.put(answer.text.encode(errors="replace"))
+        fields: dict[str, object] = {}
+        kind, message = _unusable(answer)
+        if kind is None:
+            try:
+                fields = await understand(self._store, request, answer.text)
+            except AnswerError as error:
+                kind, message = FailureKind.INVALID, str(error)
+        notes = fields.pop("notes", ())
+        assert isinstance(notes, tuple)
+        kept["notes"] = self._notes(notes if answer.usage else (NO_USAGE, *notes))
+        if kind is not None:
+            fate = Fate.BILLED if answer.usage else Fate.UNCERTAIN
+            failed = _failure(kind, fate, self._clean(message))
+            return CallResult(kind=CallKind.FAILURE, model=request.model.id, failure=failed).model_copy(update=kept)
+        return CallResult(kind=CallKind.ANSWER, model=request.model.id).model_copy(update={**kept, **fields})
+
+    async def _record(self, request: CallRequest, digest: str, result: CallResult) -> None:
+        """The outcome in one put. Of an uncertain call the INTENT stays: nobody knows."""
+        if result.kind is CallKind.UNCERTAIN:
+            return
+        unbilled = result.failure is not None and result.failure.fate is Fate.UNBILLED
+        write = self._journal.void if unbilled else self._journal.done
+        await _insist(lambda: write(request.key, digest, result))
+
+    def _notes(self, notes: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(one_line(redact(note, self._secrets), _NOTE_CHARS) for note in notes[:_MAX_NOTES])
+
+    def _clean(self, text: str) -> str:
+        return one_line(redact(text, self._secrets))
+
+
+async def _insist(action: Callable[[], Awaitable[T]]) -> T:
+    """Do it as soon as the store can be used: what the vendor was paid for must not be lost to a full disk."""
+    delay_s = _FIRST_DELAY_S
+    while True:
+        try:
+            return await action()
+        except (OSError, ArtifactUnavailableError) as error:
+            logger.warning("the outcome of a call cannot be stored yet: %s", one_line(str(error)))
+        await asyncio.sleep(delay_s)
+        delay_s = min(delay_s * 2, _MAX_DELAY_S)
+
+
+def _unusable(answer: ModelAnswer) -> tuple[FailureKind | None, str]:
+    """Why a complete answer cannot be used whatever the stage; None if it can."""
+    if answer.finish in _UNUSABLE:
+        return _UNUSABLE[answer.finish]
+    if not answer.text.strip():
+        return FailureKind.EMPTY, "the answer is empty"
+    return None, ""
+
+
+def _superseded(request: CallRequest, record: CallResult) -> CallResult:
+    """This key was used for another prompt, which the run has forgotten: what that one cost is booked now."""
+    message = "this request was made before, with another prompt"
+    if record.failure is not None and record.failure.fate is Fate.UNBILLED:
+        return _result(request, _failure(FailureKind.LOST, Fate.UNBILLED, message))
+    if record.usage is None:
+        return _result(request, _failure(FailureKind.LOST, Fate.UNCERTAIN, message))
+    billed = _result(request, _failure(FailureKind.LOST, Fate.BILLED, message))
+    return billed.model_copy(update={"usage": record.usage, "replayed": True})
+
+
+def _result(request: CallRequest, failure: CallFailure) -> CallResult:
+    kind = CallKind.UNCERTAIN if failure.fate is Fate.UNCERTAIN else CallKind.FAILURE
+    return CallResult(kind=kind, model=request.model.id, failure=failure)
+
+
+def _failure(kind: FailureKind, fate: Fate, message: str) -> CallFailure:
+    return CallFailure(kind=kind, fate=fate, message=message)
+
+
+def _prompt_bytes(asked: ModelRequest) -> int:
+    schema = json.dumps(asked.json_schema) if asked.json_schema else ""
+    return sum(len(text.encode(errors="replace")) for text in (asked.system, asked.prompt, schema))
+
+
+def _digest(request: CallRequest, asked: ModelRequest) -> str:
+    """Identifies what was asked of whom."""
+    content = json.dumps([request.model.id, asked.system, asked.prompt, asked.json_schema])
+    return hashlib.sha256(content.encode()).hexdigest()
