@@ -46,7 +46,7 @@ def list_projects(
 
 def pause(
     project_id: ProjectId,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Shown until it is resumed.")] = "",
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the report tells it.")] = "",
     json_output: Json = False,
     profile: Profile = None,
 ) -> None:

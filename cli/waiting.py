@@ -74,6 +74,7 @@ class _Follower:
                 async with asyncio.timeout(_ANSWER_S):
                     result = await self._client.wait_closed(self._id, POLL_S)
                 if result is not None:
+                    self._progress.view(result)
                     return result
                 async with asyncio.timeout(_ANSWER_S):
                     await self._poll()

@@ -11,6 +11,7 @@ from typing import IO
 
 import pytest
 
+from orchestrator.client.processes import process_start
 from tests.cli.command import COMMAND, orch
 
 PROJECT = "Implement a Python rate limiter using decorators"
@@ -66,7 +67,7 @@ def test_from_a_sentence_to_software_that_passes_its_tests() -> None:
     assert finished(project_id, 0, PRICED) == result, "the user's work in the folder is left alone"
     assert orch("export", project_id, "--output-dir", "again").code == 0
     assert (Path("again") / "summary.json").read_bytes() == (Path("out") / "summary.json").read_bytes()
-    assert orch("export", project_id).code == 2
+    assert orch("export", project_id, "--output-dir", "out").code == 2, "the user's work is in the way"
     assert orch("pause", project_id).code == 2
 
 
@@ -78,7 +79,6 @@ def test_pause_resume_and_cancel() -> None:
     assert orch("export", project_id).code == 2
     paused = orch("pause", project_id, "--reason", "lunch", "--json")
     assert (paused.code, paused.object["status"]) == (0, "PAUSED")
-    assert "lunch" in paused.object["reason"]
     assert orch("resume", project_id, "--json").object["status"] in ("PLANNING", "RUNNING", "INTEGRATING")
     assert orch("cancel", project_id).code == 0
     assert finished(project_id, 8, SLOW)["status"] == "CANCELLED"
@@ -149,8 +149,7 @@ def test_server_and_worker_can_be_stopped_and_started() -> None:
     down = orch("server", "down", "--json")
     assert down.object == {"server": None, "worker": None}
     for pid in (up.object["server"]["pid"], up.object["worker"]["pid"]):
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
+        assert process_start(pid) is None
 
 
 def started_id(stderr: IO[str]) -> str:

@@ -74,7 +74,7 @@ def test_events_are_shown_once_and_the_result_is_returned() -> None:
     assert asyncio.run(wait()) is result
     assert shown.events == ["event 1", "event 2"]
     assert shown.notes == [SIMULATED_NOTICE]
-    assert shown.views == 2
+    assert shown.views == 3
     assert shown.closed
 
 
