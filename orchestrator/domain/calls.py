@@ -6,7 +6,7 @@ from orchestrator.domain.errors import CallFailure, FailureKind
 from orchestrator.domain.ledger import Ledger
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import upper_bound_micro
-from orchestrator.domain.quality import REASONING_FACTOR
+from orchestrator.domain.quality import with_reasoning
 from orchestrator.domain.tasks import Stage
 
 MAX_ASKS = 24  # an end for calls that every model keeps failing in ever new ways
@@ -124,7 +124,7 @@ def _takes(model: ModelSpec, progress: CallProgress) -> bool:
 
 
 def _offer(model: ModelSpec, prompt_bytes: int, max_tokens: int) -> Send:
-    wanted = max_tokens * REASONING_FACTOR if model.reasoning else max_tokens
+    wanted = with_reasoning(max_tokens) if model.reasoning else max_tokens
     tokens = min(wanted, model.max_output_tokens)
     return Send(model=model, max_tokens=tokens, amount_micro=upper_bound_micro(prompt_bytes, tokens, model.prices))
 

@@ -26,8 +26,8 @@ RULES: dict[TaskType, TypeRules] = {
     TaskType.EVALUATION: TypeRules(threshold=0.80, max_iterations=2, max_output_tokens=2048),
 }
 
-# Hidden reasoning counts as output: models that reason get this many times the limit.
-REASONING_FACTOR = 2
+# Hidden reasoning counts as output: models that reason get twice the limit, and at least this many tokens more.
+REASONING_TOKENS = 4096
 
 _STAGE_TOKENS = {Stage.PLAN: 8192, Stage.CRITIQUE: 2048, Stage.EVALUATE: 512}
 _STAGE_MIN_TOKENS = {Stage.PLAN: 2048, Stage.CRITIQUE: 512, Stage.EVALUATE: 200}
@@ -37,6 +37,11 @@ _WRITE_MIN_TOKENS = 512
 def output_tokens(stage: Stage, task_type: TaskType) -> int:
     """Output token limit of a stage; stages that write files use the task type's."""
     return _STAGE_TOKENS.get(stage, RULES[task_type].max_output_tokens)
+
+
+def with_reasoning(max_tokens: int) -> int:
+    """The output limit of a model that reasons before it answers, for an answer of `max_tokens`."""
+    return max_tokens + max(max_tokens, REASONING_TOKENS)
 
 
 def min_output_tokens(stage: Stage) -> int:
