@@ -65,6 +65,8 @@ def _values(candidate: str) -> Iterator[Any]:
         try:
             value, at = _DECODER.raw_decode(candidate, at)
         except (ValueError, RecursionError):
+            if _open_brackets(candidate[at:]):
+                return  # cut off: what is whole inside of it is only a part
             at += 1
             continue
         yield value
