@@ -4,12 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.catalog import ROUTING
 from orchestrator.domain.money import micro
+from orchestrator.domain.tasks import TaskType
 from orchestrator.testing.project_script import ProjectScript, ScriptedTask, wide
 from orchestrator.testing.vendor_script import Reply, Rule
 from tests.e2e.theatre import Theatre, summary
 
 VENDORS = ("openai", "anthropic", "google")
+# The vendor that would write, if it could.
+FAVOURITE = next(model.split(":")[0] for model in ROUTING[TaskType.CODE_GENERATION] if model.split(":")[0] in VENDORS)
 
 
 def test_costs_are_what_the_vendors_count(theatre: Theatre) -> None:
@@ -36,7 +40,7 @@ def test_costs_are_what_the_vendors_count(theatre: Theatre) -> None:
     ids=["overloaded", "unauthorised"],
 )
 def test_one_vendor_down(theatre: Theatre, reply: Reply) -> None:
-    down = theatre_favourite(theatre)
+    down = FAVOURITE
     theatre.play(ProjectScript(tasks=wide(2), rules=(Rule(reply=reply, vendor=down),)).reply)
     outcome = theatre.run()
     assert outcome.code == 0, outcome.err
@@ -99,11 +103,3 @@ def _wordy(number: int) -> ScriptedTask:
     """A task whose file is long enough to cost something."""
     name = f"t{number:02d}"
     return ScriptedTask(id=name, files={f"{name}.txt": f"{name} says something at length.\n" * 400})
-
-
-def theatre_favourite(theatre: Theatre) -> str:
-    """The vendor that would write: a test without it shows that another one takes over."""
-    theatre.play(ProjectScript(tasks=wide(1)).reply)
-    outcome = theatre.run()
-    assert outcome.code == 0, outcome.err
-    return str(outcome.object["tasks"][0]["model"]).split(":")[0]
