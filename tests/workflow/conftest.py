@@ -12,9 +12,8 @@ from orchestrator.client.server import ServerInfo, ensure_server, stop_server
 from orchestrator.settings import Settings
 from tests.client.conftest import settings_at
 from tests.workflow.harness import House, house
-from tests.workflow.play import Play
 
-Opened = Callable[[Play], AbstractAsyncContextManager[House]]
+Opened = Callable[..., AbstractAsyncContextManager[House]]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
-from temporalio.client import Client, WorkflowHandle
-from temporalio.worker import Worker, WorkflowRunner
+from temporalio.client import Client, WorkflowHandle, WorkflowHistory
+from temporalio.worker import Worker
 
 from activities.boundary import ErrorBoundary
 from activities.model_calls import ModelActivities
@@ -21,7 +21,7 @@ from orchestrator.client.plugin import OrchPlugin
 from orchestrator.client.rpc import core_runtime
 from orchestrator.client.server import ServerInfo
 from orchestrator.contracts import names
-from orchestrator.contracts.project import Event, ProjectSpec, ProjectView, TaskView
+from orchestrator.contracts.project import Event, ProjectSpec, ProjectView, TaskView, Timeouts
 from orchestrator.contracts.state import ProjectInput, ProjectState
 from orchestrator.contracts.tools import CallRecord
 from orchestrator.domain.model import ModelSpec
@@ -40,6 +40,9 @@ OUTPUT_MICRO = 5_000_000
 _RECORDS = TypeAdapter(list[CallRecord])
 _EVENTS = TypeAdapter(list[Event])
 _numbers = itertools.count(1)
+
+Instead = Callable[[ModelActivities], Callable[..., Any]]
+"""Makes an activity that stands in for the method of the same name."""
 
 
 def model(vendor: str, name: str = "one", **more: Any) -> ModelSpec:
@@ -60,6 +63,7 @@ def spec(**changes: Any) -> ProjectSpec:
         project="Write some files.",
         criteria="They are there.",
         max_micro=5_000_000,
+        timeouts=Timeouts(heartbeat_s=2.0),
         time_limit_s=60,
         models=MODELS,
         routing=routing,
@@ -70,9 +74,10 @@ def spec(**changes: Any) -> ProjectSpec:
 class Run:
     """One run under way."""
 
-    def __init__(self, handle: WorkflowHandle[Any, Any], project_id: str, store: ArtifactStore) -> None:
+    def __init__(self, handle: WorkflowHandle[Any, Any], project_id: str, client: Client, store: ArtifactStore) -> None:
         self.handle = handle
         self.id = project_id
+        self._client = client
         self._store = store
 
     async def query(self, name: str, result_type: type[Any], *arguments: Any) -> Any:
@@ -104,6 +109,15 @@ class Run:
         view: ProjectView = await asyncio.wait_for(self.handle.result(), DEADLINE_S)
         await self.audit(view)
         return view
+
+    async def histories(self) -> list[WorkflowHistory]:
+        """The histories of all executions, from the first to the last."""
+        found, run_id = [], self.handle.first_execution_run_id
+        while run_id:
+            history = await self._client.get_workflow_handle(self.handle.id, run_id=run_id).fetch_history()
+            found.append(history)
+            run_id = history.events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+        return found
 
     async def state(self) -> ProjectState:
         """The state that the run left in the store."""
@@ -157,7 +171,7 @@ class House:
             task_queue=names.QUEUE_WORKFLOWS,
             result_type=ProjectView,
         )
-        run = Run(handle, project.project_id, self.store)
+        run = Run(handle, project.project_id, self.client, self.store)
         self._runs.append(run)
         return run
 
@@ -174,16 +188,22 @@ class House:
 
 @asynccontextmanager
 async def house(
-    settings: Settings, server: ServerInfo, play: Play, *, runner: WorkflowRunner | None = None
+    settings: Settings, server: ServerInfo, play: Play, *, plain: bool = False, instead: Instead | None = None
 ) -> AsyncIterator[House]:
-    """Workers with the play's vendors, as long as the context lasts."""
+    """Workers with the play's vendors, as long as the context lasts.
+
+    `plain`: with Temporal's own workflow sandbox, nothing of ours passed through. `instead`: an activity that
+    takes the place of ours of the same name.
+    """
     client = await Client.connect(
         server.address, plugins=[OrchPlugin(settings.store_url)], identity=IDENTITY, runtime=core_runtime()
     )
+    if plain:
+        client = await Client.connect(server.address, data_converter=client.data_converter, runtime=core_runtime())
     store = ArtifactStore.open(settings.store_url)
     opened = House(client, store)
     async with AsyncExitStack() as stack:
-        for worker in _workers(settings, client, store, play, runner):
+        for worker in _workers(settings, client, store, play, instead):
             await stack.enter_async_context(worker)
         try:
             yield opened
@@ -193,7 +213,7 @@ async def house(
 
 
 def _workers(
-    settings: Settings, client: Client, store: ArtifactStore, play: Play, runner: WorkflowRunner | None
+    settings: Settings, client: Client, store: ArtifactStore, play: Play, instead: Instead | None
 ) -> list[Worker]:
     """As workers/build.py has them. Tools run without a sandbox: what tests write needs none."""
     journal = Journal(store, owner="test")
@@ -203,14 +223,14 @@ def _workers(
     tools = ToolActivities(store=store, journal=journal, sandbox=sandbox, vendors=tuple(providers))
     stages = [models.plan, models.generate, models.critique, models.revise, models.evaluate, models.repair]
     others = [tools.prepare, tools.validate, tools.check, tools.store_text, tools.save_state, tools.reconcile]
-    custom = {"workflow_runner": runner} if runner else {}
+    if instead is not None:
+        stages = [instead(models) if getattr(stage, "__name__", "") == instead.__name__ else stage for stage in stages]
     return [
         Worker(
             client,
             task_queue=names.QUEUE_WORKFLOWS,
             workflows=[ProjectWorkflow],
             sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
-            **custom,
         ),
         Worker(client, task_queue=names.QUEUE_MODELS, activities=stages, interceptors=[ErrorBoundary(())]),
         Worker(

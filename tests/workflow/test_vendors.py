@@ -153,7 +153,7 @@ async def test_a_reply_that_came_after_all_replaces_its_upper_bound(opened: Open
     play = Play(text_task("t1"))
     late = play.hold(Stage.GENERATE, times=1)
     async with opened(play) as house:
-        run = await house.start(spec(timeouts=Timeouts(give_up_s=2.0)))
+        run = await house.start(spec(timeouts=Timeouts(heartbeat_s=2.0, give_up_s=2.0)))
         evaluation = play.hold(Stage.EVALUATE)
         await evaluation.arrived.wait()
         late.open()
