@@ -85,7 +85,7 @@ class Asker:
             prompt=prompt,
             max_tokens=request.max_tokens,
             temperature=_TEMPERATURES.get(stage, _TEMPERATURE) if model.temperature else None,
-            json_schema=schema_for(stage) if model.structured_output else None,
+            json_schema=schema_for(stage),
             stage=stage,
             sections=sections,
         )
