@@ -7,16 +7,17 @@ from contextlib import asynccontextmanager
 from temporalio import activity
 
 _BEATS_PER_TIMEOUT = 3
+_MAX_INTERVAL_S = 2.0  # a request to cancel arrives with the answer to a heartbeat
 
 
 @asynccontextmanager
 async def heartbeats() -> AsyncIterator[None]:
-    """Beats while the block runs, three times per heartbeat timeout of the activity; not at all if it has none."""
+    """Beats while the block runs, three times per heartbeat timeout and at least every 2 s; not at all if it has none."""
     timeout = activity.info().heartbeat_timeout
     if timeout is None:
         yield
         return
-    beating = asyncio.create_task(_beat(timeout.total_seconds() / _BEATS_PER_TIMEOUT))
+    beating = asyncio.create_task(_beat(min(timeout.total_seconds() / _BEATS_PER_TIMEOUT, _MAX_INTERVAL_S)))
     try:
         yield
     finally:

@@ -25,6 +25,8 @@ from workflows.project import ProjectWorkflow
 MAX_CALLS = 200
 TOOL_SLOTS = max(2, os.cpu_count() or 2)
 STICKY_TIMEOUT = timedelta(seconds=2)
+# The SDK would hold heartbeats back for most of their timeout, and with them the news of a cancellation.
+HEARTBEAT_THROTTLE = timedelta(seconds=1)
 # Calls in flight may finish after SIGTERM: longer than the longest answer.
 GRACE = timedelta(minutes=15)
 
@@ -72,6 +74,7 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
             interceptors=[boundary],
             max_concurrent_activities=MAX_CALLS,
             graceful_shutdown_timeout=GRACE,
+            max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         ),
         Worker(
             client,
@@ -88,6 +91,7 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
             interceptors=[boundary],
             max_concurrent_activities=4 * TOOL_SLOTS,
             graceful_shutdown_timeout=GRACE,
+            max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         ),
     ]
     return WorkerSet(workers=workers, providers=providers)

@@ -98,8 +98,6 @@ class ProjectWorkflow:
             )
             # From here on the texts are in the store: continue-as-new does not carry them.
             self.ctx.spec = spec.model_copy(update={"project": "", "criteria": ""})
-            if self.ctx.simulated():
-                self.ctx.note("simulated models did the work: no vendor key is configured")
 
     async def _plan(self) -> None:
         ctx, state = self.ctx, self.ctx.state
@@ -170,7 +168,8 @@ class ProjectWorkflow:
         ctx = self.ctx
         if not ctx.paused:
             ctx.state.paused_at_s = ctx.now_s()
-            ctx.emit("paused", _one_line(reason))
+            ctx.state.pause_reason = _one_line(reason)
+            ctx.emit("paused", ctx.state.pause_reason)
             show_search_attributes(ctx, ProjectStatus.PAUSED)
 
     @workflow.signal(name=names.SIGNAL_RESUME, description="Go on after a pause.")

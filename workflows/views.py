@@ -65,7 +65,7 @@ def project_view(ctx: RunContext, end: Ending | None = None, with_tasks: bool = 
         elapsed_s=round(ctx.active_s(), 3),
         simulated=ctx.simulated(),
         sandbox=state.prepared.sandbox if state.prepared else "",
-        reason=end.reason if end else "",
+        reason=end.reason if end else (state.pause_reason if ctx.paused else ""),
         notes=state.notes,
         tasks_done=sum(task.status in FINAL for task in state.tasks.values()),
         tasks_total=len(state.plan),

@@ -32,6 +32,7 @@ class ProjectState(BaseModel):
     started_s: float
     paused_s: float = 0.0  # total of finished pauses
     paused_at_s: float | None = None
+    pause_reason: str = ""
     stopped: ProjectStatus | None = None
     stop_reason: str = ""
     exhausted: bool = False
