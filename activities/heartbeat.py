@@ -12,7 +12,7 @@ _MAX_INTERVAL_S = 2.0  # a request to cancel arrives with the answer to a heartb
 
 @asynccontextmanager
 async def heartbeats() -> AsyncIterator[None]:
-    """Beats while the block runs, three times per heartbeat timeout and at least every 2 s; not at all if it has none."""
+    """Beats while the block runs, three times per heartbeat timeout and at least every 2 s; not if it has none."""
     timeout = activity.info().heartbeat_timeout
     if timeout is None:
         yield
