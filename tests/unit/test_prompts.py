@@ -53,6 +53,15 @@ def schema_bytes(stage: Stage) -> int:
     return len(json.dumps(schema_for(stage)).encode()) if schema_for(stage) else 0
 
 
+def template_bytes(stage: Stage) -> int:
+    """Everything that is not a section's text, with all sections there."""
+    nothing = dict.fromkeys(SECTIONS, "x") | {
+        "task": json.dumps({"id": "", "title": "", "type": "", "files": [], "prompt": ""})
+    }
+    system, prompt = build_prompt(stage, nothing)
+    return len(system.encode()) + len(prompt.encode()) + schema_bytes(stage)
+
+
 @pytest.mark.parametrize("stage", Stage)
 def test_the_first_line_names_the_stage(stage: Stage) -> None:
     system, _ = build_prompt(stage, sections())
@@ -95,13 +104,8 @@ def test_a_section_that_does_not_exist_is_an_error() -> None:
 
 @pytest.mark.parametrize("stage", Stage)
 def test_templates_and_schemas_stay_below_their_figure(stage: Stage) -> None:
-    nothing = dict.fromkeys(SECTIONS, "x") | {
-        "task": json.dumps({"id": "", "title": "", "type": "", "files": [], "prompt": ""})
-    }
-    system, prompt = build_prompt(stage, nothing)
-    size = len(system.encode()) + len(prompt.encode()) + schema_bytes(stage)
-    assert size <= TEMPLATE_BYTES[stage]
-    assert size > TEMPLATE_BYTES[stage] / 3, "the bound wastes budget"
+    assert template_bytes(stage) <= TEMPLATE_BYTES[stage]
+    assert template_bytes(stage) > TEMPLATE_BYTES[stage] / 2, "the bound wastes budget"
 
 
 @pytest.mark.parametrize("stage", ANSWERS)
@@ -152,12 +156,31 @@ ISSUE = st.builds(CritiqueIssue, file=LINE, line=st.integers(0, 10**6), message=
 def test_no_prompt_is_larger_than_its_bound(stage: Stage, data: st.DataObject) -> None:
     async def run() -> None:
         store = ArtifactStore.open("memory://")
-        parts = await drawn_parts(store, data)
-        system, prompt = build_prompt(stage, await read_sections(store, parts))
-        size = len(system.encode()) + len(prompt.encode()) + schema_bytes(stage)
-        assert size <= prompt_bound(stage, parts)
+        await assert_bounded(stage, store, await drawn_parts(store, data))
 
     asyncio.run(run())
+
+
+def test_the_bound_counts_the_fences_of_many_small_files() -> None:
+    async def run() -> None:
+        store = ArtifactStore.open("memory://")
+        draft = await write_draft(store, {f"{number}.javascripts": b"`" * 60 for number in range(99)})
+        nothing = await store.put(b"")
+        context = ContextDraft(task="", title="", draft=await write_draft(store, {}))
+        brief = TaskBrief(id="", title="", type=TaskType.EVALUATION, files=("a",) * 99, prompt=nothing)
+        parts = PromptParts(
+            project=nothing, criteria=nothing, task=brief, context=(context,) * 99, draft=draft, attempts=("",) * 99
+        )
+        for stage in Stage:
+            await assert_bounded(stage, store, parts)
+
+    asyncio.run(run())
+
+
+async def assert_bounded(stage: Stage, store: ArtifactStore, parts: PromptParts) -> None:
+    system, prompt = build_prompt(stage, await read_sections(store, parts))
+    texts = len(system.encode()) + len(prompt.encode()) + schema_bytes(stage) - template_bytes(stage)
+    assert texts <= prompt_bound(stage, parts) - TEMPLATE_BYTES[stage]
 
 
 async def drawn_parts(store: ArtifactStore, data: st.DataObject) -> PromptParts:
