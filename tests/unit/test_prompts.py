@@ -161,16 +161,25 @@ def test_no_prompt_is_larger_than_its_bound(stage: Stage, data: st.DataObject) -
     asyncio.run(run())
 
 
-def test_the_bound_counts_the_fences_of_many_small_files() -> None:
+def test_the_bound_counts_every_fence() -> None:
     async def run() -> None:
         store = ArtifactStore.open("memory://")
+        nothing = await store.put(b"")
         draft = await write_draft(store, {f"{number}.javascripts": b"`" * 60 for number in range(99)})
+        parts = PromptParts(project=nothing, criteria=nothing, draft=draft)
+        for stage in set(Stage) - {Stage.PLAN}:
+            await assert_bounded(stage, store, parts)
+
+    asyncio.run(run())
+
+
+def test_the_bound_counts_every_line() -> None:
+    async def run() -> None:
+        store = ArtifactStore.open("memory://")
         nothing = await store.put(b"")
         context = ContextDraft(task="", title="", draft=await write_draft(store, {}))
         brief = TaskBrief(id="", title="", type=TaskType.EVALUATION, files=("a",) * 99, prompt=nothing)
-        parts = PromptParts(
-            project=nothing, criteria=nothing, task=brief, context=(context,) * 99, draft=draft, attempts=("",) * 99
-        )
+        parts = PromptParts(project=nothing, criteria=nothing, task=brief, context=(context,) * 99, attempts=("",) * 99)
         for stage in Stage:
             await assert_bounded(stage, store, parts)
 
