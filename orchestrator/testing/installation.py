@@ -17,7 +17,7 @@ from orchestrator.settings import Settings, load_settings
 from orchestrator.testing.vendor_server import environment
 
 COMMAND = (sys.executable, "-P", "-m", "cli.main")
-_FOREIGN_PREFIXES = ("ORCH_SIM_", "TEMPORAL_")
+_FOREIGN_PREFIXES = ("ORCH_SIM_", "TEMPORAL_", "PYTHONDONTWRITE")  # users have byte code: starts take half as long
 _FOREIGN_SUFFIXES = ("_API_KEY", "_BASE_URL", "_AUTH_URL", "_IAM_TOKEN", "_FOLDER_ID")
 
 

@@ -11,7 +11,7 @@ from orchestrator.domain.base import Frozen
 from orchestrator.domain.tasks import Stage, TaskType
 from orchestrator.testing.vendor_script import Reply, Rule, VendorRequest
 
-_TASK_ID = re.compile(r"^<task-[0-9a-f]+>\nid: (?P<id>\S+)$", re.MULTILINE)
+_TASK_ID = re.compile(r"^<task-[0-9a-f]{12}>\nid: (?P<id>\S+)$", re.MULTILINE)
 _WRITES_FILES = (Stage.GENERATE, Stage.REVISE, Stage.REPAIR)
 
 
