@@ -18,6 +18,7 @@ from orchestrator.contracts.calls import CallKind, CallResult
 from orchestrator.domain.answers import Critique, CritiqueIssue, Evaluation, PlanAnswer, PlannedTask, Verdict
 from orchestrator.domain.errors import CallFailure, FailureKind, Fate
 from orchestrator.domain.money import Usage
+from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.tasks import Stage, TaskType
 from orchestrator.providers.base import FinishReason, ModelAnswer, ProviderError
 from orchestrator.testing.scripted import ScriptedProvider
@@ -218,6 +219,10 @@ def test_a_request_without_a_status_is_uncertain(tmp_path: Path) -> None:
         assert result.failure is not None
         assert (result.failure.kind, result.failure.retry_after_s) == (FailureKind.TIMEOUT, 2.0)
         assert await Journal(store, "me").finished(request.key.text()) is None
+        again = await call(activities(store, provider), request)
+        assert again.failure is not None
+        assert again.failure.kind is FailureKind.LOST
+        assert len(provider.requests) == 1
 
     asyncio.run(run())
 
@@ -335,7 +340,7 @@ def test_a_request_to_cancel_before_sending_costs_nothing(tmp_path: Path) -> Non
 
         reached = asyncio.Event()
 
-        async def get(self, ref: object) -> bytes:
+        async def get(self, ref: BlobRef) -> bytes:
             self.reached.set()
             await asyncio.Event().wait()
             raise AssertionError
@@ -356,6 +361,38 @@ def test_a_request_to_cancel_before_sending_costs_nothing(tmp_path: Path) -> Non
     asyncio.run(run())
 
 
+def test_an_answer_that_is_there_is_kept_whoever_cancels(tmp_path: Path) -> None:
+    class SlowStore(ArtifactStore):
+        """Holds back what is written after the answer."""
+
+        held = False
+        writing = asyncio.Event()
+        release = asyncio.Event()
+
+        async def put(self, data: bytes) -> BlobRef:
+            if self.held:
+                self.writing.set()
+                await self.release.wait()
+            return await super().put(data)
+
+    async def run() -> None:
+        store = SlowStore.open((tmp_path / "store").as_uri())
+        request = await request_for(store, Stage.GENERATE)
+        store.held = True
+        provider = ScriptedProvider("acme", {Stage.GENERATE: answer(GOOD_FILE)})
+        environment = ActivityEnvironment()
+        running = asyncio.create_task(call(activities(store, provider), request, environment))
+        await store.writing.wait()
+        environment.cancel(cancellation_details=cancelled(cancel_requested=True))
+        await asyncio.sleep(0)
+        store.release.set()
+        result = await running
+        assert (result.kind, result.usage) == (CallKind.ANSWER, USAGE)
+        assert await Journal(store, "me").finished(request.key.text()) == USAGE
+
+    asyncio.run(run())
+
+
 def test_an_answer_outlives_an_outage_of_the_store(tmp_path: Path) -> None:
     class Failing(ArtifactStore):
         """Refuses the first two writes after the answer."""
@@ -363,7 +400,7 @@ def test_an_answer_outlives_an_outage_of_the_store(tmp_path: Path) -> None:
         refusals = 2
         refusing = False
 
-        async def put(self, data: bytes) -> object:  # type: ignore[override]
+        async def put(self, data: bytes) -> BlobRef:
             if self.refusing and self.refusals:
                 self.refusals -= 1
                 raise ArtifactUnavailableError("disk full")
