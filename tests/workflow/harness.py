@@ -31,6 +31,7 @@ from orchestrator.settings import Settings
 from orchestrator.validators.sandbox import Sandbox
 from orchestrator.validators.tools import ToolEnvironment
 from tests.workflow.play import DEADLINE_S, VENDORS, Play
+from workers.build import HEARTBEAT_THROTTLE
 from workflows.project import ProjectWorkflow
 
 IDENTITY = "recorder"
@@ -91,14 +92,16 @@ class Run:
 
     async def tasks(self) -> dict[str, TaskView]:
         """Tasks by id, as they are now."""
-        return {task.id: task for task in await self.query(names.QUERY_TASKS, tuple[TaskView, ...])}  # type: ignore[arg-type]
+        return {task.id: task for task in await self.query(names.QUERY_TASKS, tuple[TaskView, ...])}
 
     async def until(self, condition: Callable[[ProjectView], bool]) -> ProjectView:
         """Ask for the status until the condition holds. Raises TimeoutError."""
         async with asyncio.timeout(DEADLINE_S):
-            while not condition(view := await self.view()):
+            while True:
+                view = await self.view()
+                if condition(view):
+                    return view
                 await asyncio.sleep(POLL_S)
-            return view
 
     async def signal(self, name: str, *arguments: str) -> None:
         """Send a signal."""
@@ -221,7 +224,14 @@ def _workers(
     models = ModelActivities(store=store, journal=journal, providers=providers, secrets=())
     sandbox = Sandbox("", ToolEnvironment(settings), reason="not in these tests")
     tools = ToolActivities(store=store, journal=journal, sandbox=sandbox, vendors=tuple(providers))
-    stages = [models.plan, models.generate, models.critique, models.revise, models.evaluate, models.repair]
+    stages: list[Callable[..., Any]] = [
+        models.plan,
+        models.generate,
+        models.critique,
+        models.revise,
+        models.evaluate,
+        models.repair,
+    ]
     others = [tools.prepare, tools.validate, tools.check, tools.store_text, tools.save_state, tools.reconcile]
     if instead is not None:
         stages = [instead(models) if getattr(stage, "__name__", "") == instead.__name__ else stage for stage in stages]
@@ -232,7 +242,13 @@ def _workers(
             workflows=[ProjectWorkflow],
             sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
         ),
-        Worker(client, task_queue=names.QUEUE_MODELS, activities=stages, interceptors=[ErrorBoundary(())]),
+        Worker(
+            client,
+            task_queue=names.QUEUE_MODELS,
+            activities=stages,
+            interceptors=[ErrorBoundary(())],
+            max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        ),
         Worker(
             client,
             task_queue=names.QUEUE_TOOLS,

@@ -1,0 +1,85 @@
+"""Records one history per behaviour: `python -m tests.replay.record [scene ...]` (all by default).
+
+Histories of released versions stay: a workflow that cannot replay them breaks runs that are under way. A scene
+is recorded again only where its history could not have been left by a release.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+from temporalio.client import WorkflowHistory
+
+from orchestrator.artifacts.store import ArtifactStore
+from orchestrator.client.server import ServerInfo, ensure_server, stop_server
+from orchestrator.domain.refs import BlobRef
+from orchestrator.settings import Settings, load_settings
+from tests.client.conftest import installed_temporal
+from tests.replay.recorded import HISTORIES, STORE, external_refs
+from tests.replay.scenes import SCENES
+from tests.workflow.harness import House, Run, house
+
+MAX_BYTES = 300_000
+
+
+def main() -> None:
+    """Run every scene against a server of its own, and keep what it left."""
+    names = sys.argv[1:] or list(SCENES)
+    unknown = sorted(set(names) - set(SCENES))
+    if unknown:
+        sys.exit(f"no such scene: {', '.join(unknown)}; there are {', '.join(SCENES)}")
+    with tempfile.TemporaryDirectory(prefix="orch-record-") as folder:
+        settings = _settings(Path(folder))
+        server = ensure_server(settings, lambda line: None)
+        try:
+            for name in names:
+                asyncio.run(_record(settings, server, name))
+        finally:
+            stop_server(settings)
+
+
+async def _record(settings: Settings, server: ServerInfo, name: str) -> None:
+    scene, make_play = SCENES[name]
+    play = make_play()
+    async with house(settings, server, play) as opened:
+        run = await scene(opened, play)
+        await _keep(opened, run, name)
+
+
+async def _keep(opened: House, run: Run, name: str) -> None:
+    for old in (*HISTORIES.glob(f"{name}.json"), *HISTORIES.glob(f"{name}-[0-9].json")):
+        old.unlink()
+    histories = await run.histories()
+    for number, history in enumerate(histories, start=1):
+        leaf = f"{name}-{number}.json" if len(histories) > 1 else f"{name}.json"
+        text = _checked(history, leaf)
+        (HISTORIES / leaf).write_text(f"{text}\n", encoding="utf-8")
+        for ref in external_refs(history):
+            await _copy(opened.store, ref)
+        print(f"{leaf}: {len(history.events)} events, {len(text):,} bytes")
+
+
+def _checked(history: WorkflowHistory, leaf: str) -> str:
+    """The history as JSON, which must tell nothing about this machine."""
+    text = history.to_json()
+    for private in (socket.gethostname(), tempfile.gettempdir(), os.path.expanduser("~")):
+        assert private not in text, f"{leaf} names {private}"
+    assert len(text) < MAX_BYTES, f"{leaf} is too large: {len(text)} bytes"
+    return text
+
+
+async def _copy(store: ArtifactStore, ref: BlobRef) -> None:
+    await ArtifactStore.open(STORE.as_uri()).put(await store.get(ref))
+
+
+def _settings(folder: Path) -> Settings:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORCH_", "TEMPORAL_"))}
+    own = {"ORCH_HOME": str(folder / "home"), "ORCH_TEMPORAL_BIN": installed_temporal()}
+    return load_settings(kept | own, folder=folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Every history ever recorded replays: runs under way survive an upgrade."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+from temporalio.workflow import NondeterminismError
+
+from orchestrator.client.namespace import EMBEDDED_NAMESPACE
+from orchestrator.client.plugin import OrchPlugin
+from orchestrator.contracts.names import PROJECT_WORKFLOW
+from tests.replay.recorded import HISTORIES, STORE, external_refs, load
+from tests.replay.scenes import SCENES
+from workflows.project import ProjectWorkflow
+
+RECORDED = sorted(HISTORIES.glob("*.json"))
+
+
+def replay(history: WorkflowHistory) -> None:
+    """Raises what the workflow, as it is now, has against the history."""
+    replayer = Replayer(workflows=[ProjectWorkflow], plugins=[OrchPlugin(STORE.as_uri())], namespace=EMBEDDED_NAMESPACE)
+    asyncio.run(replayer.replay_workflow(history))
+
+
+def test_each_behaviour_has_a_history() -> None:
+    names = {path.stem for path in RECORDED}
+    kept = {scene for scene in SCENES if scene in names or f"{scene}-1" in names}
+    assert kept == set(SCENES)
+    assert {"continue_as_new-1", "continue_as_new-2"} <= names
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_history_replays(path: Path) -> None:
+    history = load(path)
+    assert len(history.events) > 10, "the history is empty"
+    started = history.events[0].workflow_execution_started_event_attributes
+    assert started.workflow_type.name == PROJECT_WORKFLOW
+    replay(history)
+
+
+def test_payloads_outside_of_a_history_are_read() -> None:
+    assert list(external_refs(load(HISTORIES / "large_input.json")))
+
+
+def test_another_order_of_steps_is_noticed() -> None:
+    path = HISTORIES / "success.json"
+    changed = path.read_text(encoding="utf-8").replace('"name": "task.critique"', '"name": "task.evaluate"')
+    history = WorkflowHistory.from_json(load(path).workflow_id, changed)
+    with pytest.raises(NondeterminismError):
+        replay(history)
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_history_tells_nothing_about_a_machine(path: Path) -> None:
+    events = json.loads(path.read_text(encoding="utf-8"))["events"]
+    identities = {
+        value for event in events for part in event.values() if isinstance(part, dict)
+        for name, value in part.items() if name == "identity"
+    }  # fmt: skip
+    assert identities <= {"recorder", "history-service", ""}
+    assert path.stat().st_size < 300_000
