@@ -274,7 +274,7 @@ def _verify_requests(project: Project, result: dict[str, Any]) -> None:
     entries = project.journal()
     lost = [entry for entry in entries if entry["state"] == "intent"]
     requests = project.received()
-    assert len(requests) <= len(entries)
+    assert len(requests) <= len(entries), "more requests than calls in the journal: something was asked again"
     repeated = sum(count - 1 for count in Counter(event["digest"] for event in requests).values())
     assert repeated <= len(lost), "a call whose answer was recorded was asked again"
     assert (micro(result["uncertain_usd"]) > 0) == bool(lost)
