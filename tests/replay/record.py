@@ -59,7 +59,7 @@ async def _keep(opened: House, run: Run, name: str) -> None:
         (HISTORIES / leaf).write_text(f"{text}\n", encoding="utf-8")
         for ref in external_refs(history):
             await _copy(opened.store, ref)
-        print(f"{leaf}: {len(history.events)} events, {len(text):,} bytes")
+        sys.stdout.write(f"{leaf}: {len(history.events)} events, {len(text):,} bytes\n")
 
 
 def _checked(history: WorkflowHistory, leaf: str) -> str:

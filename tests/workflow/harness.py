@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.worker import Worker
 
@@ -109,9 +110,19 @@ class Run:
 
     async def result(self) -> ProjectView:
         """The result, whose books must balance."""
-        view: ProjectView = await asyncio.wait_for(self.handle.result(), DEADLINE_S)
+        try:
+            view: ProjectView = await asyncio.wait_for(self.handle.result(), DEADLINE_S)
+        except TimeoutError:
+            raise TimeoutError(await self._where_it_stands()) from None
         await self.audit(view)
         return view
+
+    async def _where_it_stands(self) -> str:
+        """Last events of the history and activities under way, for the message of a test that waited in vain."""
+        history = await self.handle.fetch_history()
+        last = [EventType.Name(event.event_type).removeprefix("EVENT_TYPE_") for event in history.events[-8:]]
+        pending = (await self.handle.describe()).raw_description.pending_activities
+        return f"not closed after {DEADLINE_S} s: {', '.join(last)}; pending: {pending}"
 
     async def histories(self) -> list[WorkflowHistory]:
         """The histories of all executions, from the first to the last."""
@@ -232,7 +243,14 @@ def _workers(
         models.evaluate,
         models.repair,
     ]
-    others = [tools.prepare, tools.validate, tools.check, tools.store_text, tools.save_state, tools.reconcile]
+    others: list[Callable[..., Any]] = [
+        tools.prepare,
+        tools.validate,
+        tools.check,
+        tools.store_text,
+        tools.save_state,
+        tools.reconcile,
+    ]
     if instead is not None:
         stages = [instead(models) if getattr(stage, "__name__", "") == instead.__name__ else stage for stage in stages]
     return [
