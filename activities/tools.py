@@ -32,7 +32,7 @@ from orchestrator.validators.registry import check_files
 from orchestrator.validators.sandbox import Sandbox
 
 # What a reviser can take in; the rest is only counted.
-MAX_FINDINGS = 200
+MAX_FINDINGS_BYTES = 24_000
 _FINDINGS = TypeAdapter(list[Finding])
 
 
@@ -93,7 +93,7 @@ class ToolActivities(ToolInterface):
         findings = [finding for result in results for finding in result.findings]
         ref = None
         if findings:
-            ref = await self._store.put(_FINDINGS.dump_json(findings[:MAX_FINDINGS]))
+            ref = await self._store.put(_FINDINGS.dump_json(_shown(findings)))
         return CheckOutcome(
             verdicts=tuple(_verdict(result) for result in results),
             findings=ref,
@@ -101,6 +101,17 @@ class ToolActivities(ToolInterface):
             summary=_summary(results),
             unsafe=self._sandbox.kind == "unsafe",
         )
+
+
+def _shown(findings: Sequence[Finding]) -> list[Finding]:
+    """The first findings, as many as fit, at least one."""
+    shown, size = [findings[0]], len(findings[0].model_dump_json())
+    for finding in findings[1:]:
+        size += len(finding.model_dump_json())
+        if size > MAX_FINDINGS_BYTES:
+            break
+        shown.append(finding)
+    return shown
 
 
 def _verdict(result: CheckResult) -> ValidatorVerdict:

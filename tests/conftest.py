@@ -40,9 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--chaos"):
         return
-    left_out = [
-        item for item in items if CHAOS in item.path.parents and not item.get_closest_marker("sample")
-    ]
+    left_out = [item for item in items if CHAOS in item.path.parents and not item.get_closest_marker("sample")]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
 
@@ -59,9 +57,7 @@ def _isolate(home: Path) -> None:
         Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "orch"
     )
     for name in list(os.environ):
-        foreign = (
-            name.startswith(FOREIGN_PREFIXES) or name.endswith(FOREIGN_SUFFIXES) or name in FOREIGN_NAMES
-        )
+        foreign = name.startswith(FOREIGN_PREFIXES) or name.endswith(FOREIGN_SUFFIXES) or name in FOREIGN_NAMES
         if foreign and name not in KEPT_NAMES:
             del os.environ[name]
     os.environ["HOME"] = str(home)

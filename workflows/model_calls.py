@@ -129,7 +129,6 @@ async def _ask(
         parts=parts,
         max_tokens=send.max_tokens,
         max_prompt_bytes=progress.prompt_bytes or limits.prompt_bytes,
-        heartbeat_s=timeouts.heartbeat_s,
     )
     doing = f"{slot.stage.value} #{slot.iteration}{f' {slot.role}' if slot.role else ''} {send.model.id}"
     ctx.state.ledger = ctx.state.ledger.reserve(key.text(), send.amount_micro)

@@ -81,7 +81,6 @@ class CallRequest(Frozen):
     parts: PromptParts
     max_tokens: int
     max_prompt_bytes: int
-    heartbeat_s: float
 
 
 class CallKind(StrEnum):

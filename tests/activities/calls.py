@@ -81,7 +81,6 @@ async def request_for(store: ArtifactStore, stage: Stage, *, ask: int = 1, error
         parts=parts,
         max_tokens=1000,
         max_prompt_bytes=prompt_bound(stage, parts),
-        heartbeat_s=1.0,
     )
 
 

@@ -74,10 +74,7 @@ def test_the_scripts_of_the_jobs_parse(services: dict[str, Any]) -> None:
 
 def test_compose_accepts_the_file() -> None:
     docker = shutil.which("docker")
-    if (
-        not docker
-        or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode
-    ):
+    if not docker or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:
         pytest.skip("docker compose is not installed")
     command = [docker, "compose", "-f", str(COMPOSE), "config", "--quiet"]
     subprocess.run(command, env={"POSTGRES_PASSWORD": "x"}, check=True)

@@ -42,9 +42,7 @@ def nondeterminism(tree: ast.AST) -> Iterator[str]:
             dotted = ".".join(ast.unparse(node).split(".")[-2:])
             if dotted in BANNED_NAMES:
                 yield f"line {node.lineno}: {dotted}"
-        elif (
-            isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in BANNED_BUILTINS
-        ):
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in BANNED_BUILTINS:
             yield f"line {node.lineno}: {node.func.id}()"
 
 

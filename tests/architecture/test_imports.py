@@ -38,9 +38,7 @@ def test_the_core_imports_the_standard_library_and_pydantic_only(path: Path) -> 
     assert not foreign
 
 
-@pytest.mark.parametrize(
-    "path", [*modules("workflows"), *(ROOT / "activities").glob("interfaces.py")], ids=name_of
-)
+@pytest.mark.parametrize("path", [*modules("workflows"), *(ROOT / "activities").glob("interfaces.py")], ids=name_of)
 def test_workflow_code_sees_its_own_side_of_temporal_only(path: Path) -> None:
     allowed = TEMPORAL_IN_INTERFACES if path.name == "interfaces.py" else TEMPORAL_IN_WORKFLOWS
     names = {name for name in imported_names(parse(path)) if name.split(".")[0] == "temporalio"}
@@ -49,9 +47,7 @@ def test_workflow_code_sees_its_own_side_of_temporal_only(path: Path) -> None:
 
 def test_packages_that_workflows_import_run_no_code() -> None:
     for name in ("activities", "orchestrator"):
-        assert not parse(ROOT / name / "__init__.py").body[1:], (
-            f"{name}/__init__.py holds a docstring at most"
-        )
+        assert not parse(ROOT / name / "__init__.py").body[1:], f"{name}/__init__.py holds a docstring at most"
 
 
 def test_the_root_is_no_package() -> None:
@@ -59,9 +55,7 @@ def test_the_root_is_no_package() -> None:
 
 
 def test_imports_are_absolute() -> None:
-    assert not [
-        name_of(path) for path in modules(*PACKAGES) if "None." in " ".join(imported_names(parse(path)))
-    ]
+    assert not [name_of(path) for path in modules(*PACKAGES) if "None." in " ".join(imported_names(parse(path)))]
 
 
 def test_folders_of_tests_are_packages() -> None:

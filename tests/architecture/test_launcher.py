@@ -140,9 +140,7 @@ def test_a_moved_clone_gets_a_new_environment(clone: Clone) -> None:
 
 def test_first_calls_at_once_install_once(clone: Clone) -> None:
     running = [
-        subprocess.Popen(
-            clone.command(str(i)), env=clone.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        subprocess.Popen(clone.command(str(i)), env=clone.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for i in range(6)
     ]
     outputs = [process.communicate(timeout=60)[0].decode() for process in running]
@@ -188,9 +186,7 @@ def test_bubblewrap_is_installed_once_where_it_may(
     )
     first = clone.run(PATH=path)
     assert first.returncode == 0, first.stderr
-    assert (
-        "installing bubblewrap" if expected else "please install the package 'bubblewrap'"
-    ) in first.stderr
+    assert ("installing bubblewrap" if expected else "please install the package 'bubblewrap'") in first.stderr
     packages = Path(f"{clone.calls}.packages")
     assert expected in packages.read_text()
     asked = packages.read_text()

@@ -36,9 +36,7 @@ def test_the_wheel_holds_our_packages_and_nothing_else(wheel: Path) -> None:
 
 
 def test_the_wheel_holds_every_committed_file_of_our_packages(wheel: Path) -> None:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", *PACKAGES], cwd=ROOT, check=True, capture_output=True, text=True
-    )
+    listed = subprocess.run(["git", "ls-files", "-z", *PACKAGES], cwd=ROOT, check=True, capture_output=True, text=True)
     committed = {name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()}
     assert committed <= set(zipfile.ZipFile(wheel).namelist())
 
