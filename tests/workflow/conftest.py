@@ -13,6 +13,8 @@ from orchestrator.settings import Settings
 from tests.client.conftest import settings_at
 from tests.workflow.harness import House, house
 
+LONGEST_S = 60.0
+
 Opened = Callable[..., AbstractAsyncContextManager[House]]
 
 
@@ -22,7 +24,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     names = inspect.signature(pyfuncitem.obj).parameters
-    asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    test = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+    asyncio.run(asyncio.wait_for(test, LONGEST_S))
     return True
 
 
