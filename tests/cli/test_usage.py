@@ -40,6 +40,12 @@ def test_help_names_every_command_and_what_it_does() -> None:
     assert all(listed.values())
 
 
+@pytest.fixture(autouse=True)
+def _home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever other tests have started is not seen here."""
+    monkeypatch.setenv("ORCH_HOME", str(tmp_path / "orch-home"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
