@@ -31,6 +31,7 @@ from orchestrator.settings import Settings
 WORKER_STATE = "ORCH_WORKER_STATE"
 """Environment variable of the worker: the file that `report_ready` writes."""
 
+_CODE = ("orchestrator", "workflows", "activities", "workers")
 _COMMAND = ("-P", "-m", "workers.main")  # -P: not from the folder that it runs in
 _READY_S = 30.0
 _STOP_S = 30.0
@@ -192,6 +193,13 @@ def _environment(settings: Settings, server: ServerInfo, state: Path) -> dict[st
     }
 
 
+def _code_version() -> int:
+    """Changes when our code does: after an update a worker of the old code must not go on."""
+    root = Path(__file__).resolve().parents[2]
+    sources = (path for name in _CODE for path in (root / name).rglob("*.py"))
+    return max(path.stat().st_mtime_ns for path in sources)
+
+
 def _fingerprint(settings: Settings, salt: str) -> str:
     """Digest of everything that decides which models the worker can use, and how."""
     decisive = {
@@ -204,5 +212,6 @@ def _fingerprint(settings: Settings, salt: str) -> str:
         "simulation": settings.simulation.model_dump(),
         "sandbox": settings.sandbox,
         "store": settings.store_url,
+        "code": _code_version(),
     }
     return hashlib.sha256((salt + json.dumps(decisive, sort_keys=True)).encode()).hexdigest()

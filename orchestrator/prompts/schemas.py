@@ -1,5 +1,7 @@
 """JSON schemas of the stages that answer with structured output."""
 
+from copy import deepcopy
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -20,10 +22,12 @@ def schema_for(stage: Stage) -> dict[str, Any] | None:
 
     It describes the answer in full; providers reduce it to what their vendor's strict mode accepts.
     """
-    answer = _ANSWERS.get(stage)
-    if answer is None:
-        return None
-    schema = answer.model_json_schema()
+    return deepcopy(_schema(stage)) if stage in _ANSWERS else None
+
+
+@lru_cache(maxsize=len(_ANSWERS))
+def _schema(stage: Stage) -> dict[str, Any]:
+    schema = _ANSWERS[stage].model_json_schema()
     if stage is Stage.PLAN:
         task = schema["$defs"]["PlannedTask"]["properties"]
         task["validators"]["items"] = {"type": "string", "enum": list(KNOWN_VALIDATORS)}
