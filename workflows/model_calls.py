@@ -1,5 +1,6 @@
 """Drives one logical model call: choose, reserve, ask, book, until there is an answer or nobody is left."""
 
+import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
@@ -148,15 +149,15 @@ async def _ask(
     )
     try:
         result: CallResult = await ctx.execute(handle, slot.task, doing)
-    except ActivityError as error:
+    except (ActivityError, asyncio.CancelledError) as error:  # the latter where it was stopped before it began
         result = _lost(send.model, error)
     _book(ctx, slot, key, send, result)
     return result
 
 
-def _lost(model: ModelSpec, error: ActivityError) -> CallResult:
+def _lost(model: ModelSpec, error: ActivityError | asyncio.CancelledError) -> CallResult:
     """The activity itself ended without a result: whether the vendor was asked is unknown."""
-    cause = error.cause or error
+    cause = error.__cause__ or error
     cancelled = type(cause).__name__ == "CancelledError"
     return CallResult(
         kind=CallKind.UNCERTAIN,

@@ -189,10 +189,10 @@ async def _validate(ctx: RunContext, task: TaskSpec) -> Check:
     )
     try:
         outcome: CheckOutcome = await ctx.execute(handle, task.id, "validate")
-    except ActivityError as error:
+    except (ActivityError, asyncio.CancelledError) as error:
         if ctx.must_stop or task.id in ctx.cancelled_tasks:
             raise Stopped from None
-        return Check(passed=True, unchecked=f"checks could not run: {error.cause or error}"[:200])
+        return Check(passed=True, unchecked=f"checks could not run: {error.__cause__ or error}"[:200])
     ctx.emit("validated", outcome.summary, task.id)
     note_unsafe(ctx, outcome)
     return Check(
