@@ -75,10 +75,10 @@ class ToolActivities(ToolInterface):
     @activity.defn(name=names.ACTIVITY_RECONCILE)
     async def reconcile(self, request: ReconcileInput) -> ReconcileResult:
         finished = {}
-        for call in request.calls:
-            usage = await self._journal.finished(call.key)
+        for key in request.calls:
+            usage = await self._journal.finished(key)
             if usage is not None:
-                finished[call.key] = usage
+                finished[key] = usage
         return ReconcileResult(finished=finished)
 
     @activity.defn(name=names.ACTIVITY_PUBLISH)

@@ -9,7 +9,6 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts import names
     from orchestrator.contracts.project import ProjectView
     from orchestrator.contracts.tools import (
-        OpenCall,
         PublishInput,
         PublishResult,
         ReconcileInput,
@@ -80,7 +79,7 @@ async def _reconcile(ctx: RunContext) -> None:
     if not ledger.uncertain:
         return
     prices = {model.id: model.prices for model in ctx.spec.models}
-    open_calls = tuple(OpenCall(key=key, prices=prices[charge.model]) for key, charge in ledger.uncertain.items())
+    open_calls = tuple(ledger.uncertain)
     found: ReconcileResult = await ctx.tool(
         names.ACTIVITY_RECONCILE,
         ReconcileInput(calls=open_calls),

@@ -2,7 +2,7 @@
 
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.findings import CheckStatus
-from orchestrator.domain.money import PriceTier, Usage
+from orchestrator.domain.money import Usage
 from orchestrator.domain.refs import BlobRef, DraftRef
 from orchestrator.domain.tasks import TaskSpec
 
@@ -69,17 +69,10 @@ class StateInput(Frozen):
     view_json: str
 
 
-class OpenCall(Frozen):
-    """A call that was booked as uncertain: the journal may know better by now."""
-
-    key: str
-    prices: tuple[PriceTier, ...]
-
-
 class ReconcileInput(Frozen):
-    """Calls to look up in the journal."""
+    """Calls that were booked as uncertain: the journal may know better by now."""
 
-    calls: tuple[OpenCall, ...]
+    calls: tuple[str, ...]  # texts of call keys
 
 
 class ReconcileResult(Frozen):

@@ -18,7 +18,6 @@ from orchestrator.contracts.calls import CallKey, CallKind, CallResult
 from orchestrator.contracts.tools import (
     CheckInput,
     CheckOutcome,
-    OpenCall,
     PrepareInput,
     PrepareResult,
     ReconcileInput,
@@ -95,7 +94,7 @@ def test_the_journal_knows_what_open_calls_cost(tmp_path: Path) -> None:
         for key in keys[:2]:
             await journal.begin(key, "digest")
         await journal.done(keys[0], "digest", CallResult(kind=CallKind.ANSWER, model="a:b", usage=usage))
-        request = ReconcileInput(calls=tuple(OpenCall(key=key.text(), prices=()) for key in keys))
+        request = ReconcileInput(calls=tuple(key.text() for key in keys))
         result: ReconcileResult = await ActivityEnvironment().run(tools(store, tmp_path).reconcile, request)
         assert result.finished == {keys[0].text(): usage}
 
