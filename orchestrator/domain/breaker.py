@@ -11,6 +11,7 @@ FIRST_COOLDOWN_S = 30.0
 MAX_COOLDOWN_S = 600.0
 FIRST_BACKOFF_S = 0.5
 MAX_BACKOFF_S = 30.0
+_MAX_DOUBLINGS = 6  # brings the backoff to its maximum; thousands of strikes must not overflow
 
 TRANSIENT = frozenset((FailureKind.TIMEOUT, FailureKind.CONNECTION, FailureKind.RATE_LIMIT, FailureKind.SERVER))
 PERMANENT = frozenset((FailureKind.AUTH, FailureKind.BILLING, FailureKind.NOT_FOUND))
@@ -93,7 +94,7 @@ class Breakers(Frozen):
         scope = model.id if kind in _MODEL_SCOPED else model.vendor
         circuit = self.circuit(scope)
         strikes = circuit.strikes + 1
-        backoff_s = min(FIRST_BACKOFF_S * 2 ** (strikes - 1), MAX_BACKOFF_S)
+        backoff_s = min(FIRST_BACKOFF_S * 2 ** min(strikes - 1, _MAX_DOUBLINGS), MAX_BACKOFF_S)
         update: dict[str, object] = {
             "strikes": strikes,
             "retry_at_s": now_s + (backoff_s if retry_after_s is None else retry_after_s),

@@ -40,8 +40,11 @@ class Ledger(Frozen):
         return self.committed_micro + amount_micro <= self.max_micro
 
     def reserve(self, key: str, amount_micro: int) -> "Ledger":
-        """Set `amount_micro` aside for one request. Raises ValueError if it does not fit or the key is open."""
-        if key in self.reserved or not self.fits(amount_micro):
+        """Set `amount_micro` aside for one request. Raises ValueError if it does not fit.
+
+        So does a key that is open or of unknown fate: its charge would be dropped.
+        """
+        if key in self.reserved or key in self.uncertain or not self.fits(amount_micro):
             raise ValueError(f"cannot reserve {amount_micro} micro-USD for {key}")
         return self.model_copy(update={"reserved": {**self.reserved, key: amount_micro}})
 
