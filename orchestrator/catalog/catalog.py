@@ -1,46 +1,114 @@
-"""All models that a run can be given, with today's prices."""
+"""All models that a run can be given, with today's prices, and what a name means."""
 
-from datetime import UTC, datetime
+import difflib
+from datetime import UTC, date, datetime
 
-from orchestrator.catalog.data import ModelEntry, VendorEntry, catalog_data
+from orchestrator.catalog.entries import CatalogEntry, added, overridden, shipped_entries, unsourced
+from orchestrator.catalog.local import with_installed
+from orchestrator.catalog.overrides import Override, read_overrides
 from orchestrator.catalog.simulated import simulated_models
-from orchestrator.domain.model import ModelSpec
+from orchestrator.domain.base import Frozen
+from orchestrator.domain.errors import UserInputError
+from orchestrator.domain.model import ModelSpec, find_model
 from orchestrator.settings import Settings
+from orchestrator.settings.catalog import catalog_settings
+
+
+class Catalog(Frozen):
+    """The models of one day. `entries` are all of them, `models` those that are neither retired nor missing."""
+
+    day: date
+    entries: tuple[CatalogEntry, ...]
+    models: tuple[ModelSpec, ...]
+
+    def resolve(self, name: str) -> ModelSpec:
+        """The model that `name` means: `vendor:model`, the model's name, an alias, or the name of a retired model.
+
+        Raises UserInputError, one line, for a name that means nothing or a retired model without successor.
+        """
+        found = find_model(name, self.models)
+        if found is not None:
+            return found
+        gone = find_model(name, (entry.spec for entry in self.entries))
+        if gone is not None:
+            entry = next(entry for entry in self.entries if entry.spec.id == gone.id)
+            raise UserInputError(f"{gone.id}: {self.why_retired(entry)}; choose another with 'orch-cli models'")
+        names = [alias for model in self.models for alias in (model.id, model.model, *model.aliases)]
+        near = difflib.get_close_matches(name, names, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "'orch-cli models' lists all"
+        raise UserInputError(f"{name[:80]!r} is no model; {hint}")
+
+    def why_retired(self, entry: CatalogEntry) -> str:
+        """Why a model cannot be asked on this day; empty where it can."""
+        if not entry.retired(self.day):
+            return ""
+        instead = f"; use {entry.successor}" if entry.successor else ""
+        return f"retired on {entry.retires_on}{instead}"
+
+
+def open_catalog(settings: Settings, moment: datetime | None = None) -> Catalog:
+    """The catalog on the day of `moment` (default: now): our data, then the user's files, then simulated models.
+
+    Asks nobody, so it takes every local model for installed. Takes half a second: the price data is imported here.
+    Raises UserInputError for a wrong file or setting.
+    """
+    chosen = catalog_settings(settings.environment, settings.home)
+    when = moment or datetime.now(UTC)
+    entries = shipped_entries(when, chosen.rub_per_usd)
+    for override in read_overrides(chosen):
+        before = entries.get(override.id) or _added(settings, entries, override)
+        entries[override.id] = overridden(before, override, chosen.rub_per_usd)
+        _refuse_taken_names(entries, override)
+    simulated = (unsourced(model, "simulated") for model in simulated_models(settings.simulation))
+    return _catalog((*entries.values(), *simulated), when.astimezone(UTC).date())
+
+
+def catalog_here(settings: Settings) -> Catalog:
+    """The catalog of today as this machine can use it: Ollama is asked what it has, keys play no part."""
+    catalog = open_catalog(settings)
+    return _catalog(with_installed(catalog.entries, settings.vendors.get("ollama")), catalog.day)
 
 
 def load_catalog(settings: Settings) -> tuple[ModelSpec, ...]:
-    """Every model of every vendor, with or without a key, then the simulated ones.
+    """Every model that a run of today can be given, with or without a key, simulated ones last.
 
-    A model whose price is not known has no prices. Takes half a second: the price data is imported here.
+    A model whose price is not known has no prices. See `catalog_here`.
     """
-    return (*vendor_models(datetime.now(UTC)), *simulated_models(settings.simulation))
+    return catalog_here(settings).models
 
 
-def vendor_models(moment: datetime) -> tuple[ModelSpec, ...]:
-    """The models of the vendors with the prices of the day of `moment`."""
+def _catalog(entries: tuple[CatalogEntry, ...], day: date) -> Catalog:
+    return Catalog(day=day, entries=entries, models=_current(entries, day))
+
+
+def _added(settings: Settings, entries: dict[str, CatalogEntry], override: Override) -> CatalogEntry:
+    vendor = override.id.partition(":")[0]
+    region = next((entry.spec.region for entry in entries.values() if entry.spec.vendor == vendor), "")
+    definition = settings.definitions.get(vendor)
+    return added(override, region, definition.capabilities if definition else None)
+
+
+def _current(entries: tuple[CatalogEntry, ...], day: date) -> tuple[ModelSpec, ...]:
+    """The models that are not retired; each has the names of those that it replaces."""
+    by_id = {entry.spec.id: entry for entry in entries}
+    inherited: dict[str, list[str]] = {}
+    for entry in entries:
+        heir, seen = entry, {entry.spec.id}
+        while heir.retired(day) and heir.successor in by_id and heir.successor not in seen:
+            heir = by_id[heir.successor]
+            seen.add(heir.spec.id)
+        if heir is not entry and not heir.retired(day):
+            inherited.setdefault(heir.spec.id, []).extend((entry.spec.model, *entry.spec.aliases))
     return tuple(
-        _spec(vendor, entry, model, moment)
-        for vendor, entry in catalog_data().vendors.items()
-        for model in entry.models
+        entry.spec.model_copy(update={"aliases": (*entry.spec.aliases, *inherited.get(entry.spec.id, ()))})
+        for entry in entries
+        if entry.installed and not entry.retired(day)
     )
 
 
-def _spec(vendor: str, entry: VendorEntry, model: ModelEntry, moment: datetime) -> ModelSpec:
-    from orchestrator.catalog.prices import list_prices, override_prices
-
-    if model.prices is not None:
-        prices = override_prices(model.prices)
-    else:
-        prices = list_prices(entry.price_provider, model.model, moment)
-    return ModelSpec(
-        id=f"{vendor}:{model.model}",
-        vendor=vendor,
-        model=model.model,
-        prices=prices,
-        context_tokens=model.limits.context_tokens,
-        max_output_tokens=model.limits.max_output_tokens,
-        quality=model.quality,
-        structured_output=entry.structured_output,
-        temperature=model.temperature,
-        reasoning=model.reasoning,
-    )
+def _refuse_taken_names(entries: dict[str, CatalogEntry], override: Override) -> None:
+    others = [entry.spec for entry in entries.values() if entry.spec.id != override.id]
+    for alias in override.value.aliases or ():
+        owner = find_model(alias, others)
+        if owner is not None:
+            raise override.where("aliases", f"{alias!r} already means {owner.id}; choose another name")

@@ -1,22 +1,50 @@
-"""The catalog's own data file: models, limits and traits, each with its source."""
+"""The shapes of catalog data, and the files that ship with the package: one per vendor, each value with its source."""
 
 from datetime import date
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from orchestrator.catalog.yaml_files import parse_yaml
 from orchestrator.domain.base import Frozen
 
+# Per million tokens, in the currency of the price list.
+Money = Annotated[Decimal, Field(ge=0, le=1_000_000)]
+Tokens = Annotated[int, Field(gt=0, le=1_000_000_000)]
+Quality = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[!-~]+$")]
+Currency = Literal["USD", "RUB"]
 
-class Limits(Frozen):
-    """Sizes of one model in tokens, and where they were read."""
 
-    context_tokens: int = Field(gt=0)
-    max_output_tokens: int = Field(gt=0)
-    source: str = Field(min_length=1)
-    date: date
+class Rates(Frozen):
+    """Prices of one tier; cached input costs what input costs where nothing is said."""
+
+    input: Money
+    cached_input: Money | None = None
+    output: Money
+
+
+class RateStep(Rates):
+    """Prices from a number of input tokens of a call on."""
+
+    from_input_tokens: Tokens
+
+
+class Prices(Rates):
+    """A price list: the first tier, and the further ones."""
+
+    currency: Currency = "USD"
+    tiers: tuple[RateStep, ...] = ()
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Prices":
+        starts = [tier.from_input_tokens for tier in self.tiers]
+        if starts != sorted(set(starts)):
+            raise ValueError("tiers must be in rising order of from_input_tokens")
+        return self
 
 
 class Provenance(Frozen):
@@ -26,51 +54,52 @@ class Provenance(Frozen):
     date: date
 
 
-class TierOverride(Frozen):
-    """Prices in USD per million tokens, as strings, so that they stay exact."""
-
-    from_input_tokens: int = 0
-    input_usd: str
-    cached_input_usd: str
-    output_usd: str
+class SourcedPrices(Prices, Provenance):
+    """Prices that genai-prices lacks, or that replace its own."""
 
 
-class PriceOverride(Frozen):
-    """Prices that replace those of genai-prices."""
+class Limits(Provenance):
+    """Sizes of one model."""
 
-    tiers: tuple[TierOverride, ...] = Field(min_length=1)
-    source: str = Field(min_length=1)
-    date: date
+    context_tokens: Tokens
+    max_output_tokens: Tokens
+
+
+class Retirement(Provenance):
+    """From the day `on` the vendor refuses the model; `successor` (a model of the same vendor) then has its name."""
+
+    on: date
+    successor: str | None = None
 
 
 class ModelEntry(Frozen):
-    """One model of a vendor."""
+    """One model of a vendor. What is None is the vendor's."""
 
-    model: str
+    model: Name
+    aliases: tuple[Name, ...] = ()
+    tags: tuple[Name, ...] = ()
     limits: Limits
-    quality: float = Field(ge=0, le=1)
+    quality: Quality
     temperature: bool = True
     reasoning: bool = False
-    prices: PriceOverride | None = None
+    structured_output: bool | None = None
+    prices: SourcedPrices | None = None
+    retirement: Retirement | None = None
 
 
 class VendorEntry(Frozen):
-    """The models of one vendor. `price_provider` is the vendor's name in genai-prices."""
+    """The models of one vendor. `price_provider` is the vendor's name in genai-prices, None where it has none."""
 
-    price_provider: str
+    price_provider: str | None = None
+    region: str = Field(min_length=1)
     traits: Provenance
-    structured_output: bool = True
-    models: tuple[ModelEntry, ...]
-
-
-class CatalogData(Frozen):
-    """The whole file."""
-
-    vendors: dict[str, VendorEntry]
+    structured_output: bool
+    models: tuple[ModelEntry, ...] = Field(min_length=1)
 
 
 @cache
-def catalog_data() -> CatalogData:
-    """The data file that ships with the package."""
-    text = files("orchestrator.catalog").joinpath("models.yaml").read_text(encoding="utf-8")
-    return CatalogData.model_validate(yaml.safe_load(text))
+def shipped_vendors() -> dict[str, VendorEntry]:
+    """The data that ships with the package, by vendor."""
+    folder = files("orchestrator.catalog").joinpath("data")
+    found = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
+    return {file.name.removesuffix(".yaml"): parse_yaml(file.read_bytes(), file.name, VendorEntry)[0] for file in found}

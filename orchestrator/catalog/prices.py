@@ -1,15 +1,26 @@
-"""Prices as integer micro-USD per million tokens, from the data of the genai-prices package. No network."""
+"""Prices as integer micro-USD per million tokens: those of the genai-prices package, and those of data files.
+
+No network. Every conversion rounds up, so that a price is never understated.
+"""
 
 from datetime import UTC, datetime, time
 from decimal import ROUND_CEILING, Decimal
+from fractions import Fraction
+from importlib.metadata import version
+from math import ceil
 
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
 
-from orchestrator.catalog.data import PriceOverride
+from orchestrator.catalog.data import Prices, Rates
 from orchestrator.domain.money import MICRO_PER_USD, PriceTier
 
 _HOURS = 24
+
+
+def list_source() -> str:
+    """Where `list_prices` come from."""
+    return f"genai-prices {version('genai-prices')}"
 
 
 def list_prices(provider: str, model: str, moment: datetime) -> tuple[PriceTier, ...]:
@@ -28,18 +39,23 @@ def list_prices(provider: str, model: str, moment: datetime) -> tuple[PriceTier,
     return tuple(_dearest(start, [_tier_at(tiers, start) for tiers in of_the_day]) for start in starts)
 
 
-def override_prices(override: PriceOverride) -> tuple[PriceTier, ...]:
-    """The prices of an override of the data file."""
-    tiers = (
-        PriceTier(
-            from_input_tokens=tier.from_input_tokens,
-            input_micro=_micro(Decimal(tier.input_usd)),
-            cached_input_micro=_micro(Decimal(tier.cached_input_usd)),
-            output_micro=_micro(Decimal(tier.output_usd)),
-        )
-        for tier in override.tiers
+def own_prices(prices: Prices, rub_per_usd: Decimal) -> tuple[PriceTier, ...]:
+    """A price list of a data file; roubles are converted at `rub_per_usd`."""
+    units = Fraction(rub_per_usd) if prices.currency == "RUB" else Fraction(1)
+    first = _own_tier(prices, 0, units)
+    return (first, *(_own_tier(tier, tier.from_input_tokens, units) for tier in prices.tiers))
+
+
+def _own_tier(rates: Rates, start: int, units_per_usd: Fraction) -> PriceTier:
+    def exact(amount: Decimal) -> int:
+        return ceil(Fraction(amount) * MICRO_PER_USD / units_per_usd)
+
+    return PriceTier(
+        from_input_tokens=start,
+        input_micro=exact(rates.input),
+        cached_input_micro=exact(rates.input if rates.cached_input is None else rates.cached_input),
+        output_micro=exact(rates.output),
     )
-    return tuple(sorted(tiers, key=lambda tier: tier.from_input_tokens))
 
 
 def _prices_of_the_day(info: ModelInfo, moment: datetime) -> list[ModelPrice]:
@@ -87,5 +103,4 @@ def _dearest(start: int, tiers: list[PriceTier]) -> PriceTier:
 
 
 def _micro(usd: Decimal) -> int:
-    """USD as micro-USD, rounded up: a price is never understated."""
     return int((usd * MICRO_PER_USD).to_integral_value(ROUND_CEILING))

@@ -42,6 +42,8 @@ def simulated_models(settings: SimulationSettings) -> tuple[ModelSpec, ...]:
             max_output_tokens=MAX_OUTPUT_TOKENS,
             quality=model.quality,
             simulated=True,
+            region="local",
+            tags=("simulated",),
         )
         for model in SIMULATED_MODELS
     )

@@ -1,0 +1,80 @@
+"""The user's file of models: other prices and limits, further models, also of vendors that we do not know."""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from orchestrator.catalog.data import Name, Prices, Quality, Tokens
+from orchestrator.catalog.yaml_files import MAX_BYTES, parse_yaml
+from orchestrator.domain.base import Frozen
+from orchestrator.domain.errors import UserInputError
+from orchestrator.settings.catalog import CatalogSettings
+
+ModelId = Annotated[str, Field(max_length=300, pattern=r"^[a-z0-9][a-z0-9_-]*:[!-~]+$")]
+
+
+class ModelOverride(Frozen):
+    """What the user says of one model; what is None stays as it was."""
+
+    aliases: tuple[Name, ...] | None = None
+    tags: tuple[Name, ...] | None = None
+    region: Name | None = None
+    context_tokens: Tokens | None = None
+    max_output_tokens: Tokens | None = None
+    prices: Prices | None = None
+    quality: Quality | None = None
+    temperature: bool | None = None
+    reasoning: bool | None = None
+    structured_output: bool | None = None
+    retires_on: date | None = None
+
+
+class OverrideFile(Frozen):
+    """The whole file."""
+
+    models: dict[ModelId, ModelOverride] = {}
+
+
+class Override(Frozen):
+    """One entry of a file: `where` makes the error that names its line."""
+
+    id: str
+    value: ModelOverride
+    file: Path
+    where: Callable[[str, str], UserInputError]
+
+
+def read_overrides(settings: CatalogSettings) -> tuple[Override, ...]:
+    """The entries of all files of the user, in the order in which they apply.
+
+    Raises UserInputError, one line, for a file that is missing or wrong.
+    """
+    return tuple(
+        override
+        for path in settings.models_files
+        if path in settings.required or path.exists()
+        for override in _read(path)
+    )
+
+
+def _read(path: Path) -> tuple[Override, ...]:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UserInputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    content, located = parse_yaml(data, str(path), OverrideFile)
+
+    def complaint(model_id: str) -> Callable[[str, str], UserInputError]:
+        def where(field: str, words: str) -> UserInputError:
+            return located.error(("models", model_id, *((field,) if field else ())), words)
+
+        return where
+
+    return tuple(
+        Override(id=model_id, value=value, file=path, where=complaint(model_id))
+        for model_id, value in content.models.items()
+    )
