@@ -71,9 +71,14 @@ async def write_output(client: Orchestrator, settings: Settings, view: ProjectVi
     return written
 
 
+def known_folder(settings: Settings, project_id: str) -> str | None:
+    """Where the output of a run goes, as given on this machine; None where it was started elsewhere."""
+    record = load_record(settings.home, project_id)
+    return record.output_dir if record else None
+
+
 def output_folder(settings: Settings, project_id: str, chosen: str | None) -> Path:
     """Where the output of a run goes: as chosen now, as given to `start`, or the default; absolute."""
     if chosen:
         return Path(chosen).expanduser().absolute()
-    record = load_record(settings.home, project_id)
-    return Path(record.output_dir if record else f"results/{project_id}").absolute()
+    return Path(known_folder(settings, project_id) or f"results/{project_id}").absolute()

@@ -4,22 +4,27 @@ import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 import typer
 
+from cli.attach import Earlier, exporter_of
 from cli.console import say
-from cli.finish import come_back, finish, present
-from cli.progress import progress_for_terminal
+from cli.finish import come_back, present
+from cli.following import Waiting, follow_to_end
 from cli.results import SIMULATED_NOTICE
+from cli.resuming import ResumeOptions, first_view, resume_run
 from cli.session import run_async, settings_for
-from cli.waiting import follow
+from cli.steering import parsed
 from orchestrator.artifacts.export import check_target
 from orchestrator.catalog import ROUTING, load_catalog
 from orchestrator.catalog.simulated import SIMULATED_ROUTING
 from orchestrator.client.facade import Orchestrator
+from orchestrator.client.model_names import model_resolver
 from orchestrator.client.project_file import ProjectFile, load_project_file
+from orchestrator.client.resuming import ResumeChanges
 from orchestrator.client.run_records import RunRecord, save_record
 from orchestrator.client.spec import (
     DEFAULT_BUDGET,
@@ -28,14 +33,16 @@ from orchestrator.client.spec import (
     ProjectRequest,
     build_spec,
     new_project_id,
+    parse_approve,
     parse_budget,
     parse_concurrency,
+    parse_on_exhausted,
     parse_text,
     parse_time_limit,
 )
 from orchestrator.contracts.names import workflow_id
-from orchestrator.contracts.project import ProjectSpec, ProjectStatus, ProjectView
-from orchestrator.domain.errors import PrerequisiteError, UserInputError
+from orchestrator.contracts.project import OnExhausted, ProjectSpec, ProjectStatus, ProjectView
+from orchestrator.domain.errors import UserInputError
 from orchestrator.settings import Settings
 
 T = TypeVar("T")
@@ -53,35 +60,46 @@ class StartOptions:
     output_dir: str | None
     file: str | None
     new_project: bool
+    resume: str | None
+    approve: str | None
+    on_exhausted: str | None
     no_enhance: bool
     detach: bool
-    ask: bool
+    no_input: bool
     json_output: bool
     profile: str | None
 
 
 def launch(options: StartOptions) -> int:
     """Run the project that `options` describe; returns the exit code. Raises OrchError."""
+    if options.resume is not None:
+        return resume_run(_resume_options(options))
     settings = settings_for(options.profile)
-    file = load_project_file(Path(options.file)) if options.file else ProjectFile()
+    catalog = cache(lambda: load_catalog(settings))
+    file = load_project_file(Path(options.file), model_resolver(catalog)) if options.file else ProjectFile()
     request = request_from(options, file)
     project_id = new_project_id(request.project)
-    folder = Path(options.output_dir or file.output_dir or f"results/{project_id}").expanduser().absolute()
-    check_target(folder, project_id)
+    new_project = options.new_project or bool(file.new_project)
+    chosen = options.output_dir or file.output_dir
+    folder = Path(chosen or f"results/{project_id}").expanduser().absolute()
+    # The folder may hold what the very project wrote that is about to be resumed.
+    check_target(folder, project_id if new_project else exporter_of(folder) or project_id)
     spec = build_spec(
         request,
         project_id=project_id,
-        models=load_catalog(settings),
+        models=catalog(),
         routing=ROUTING,
         simulated_routing=SIMULATED_ROUTING,
         embedded=settings.embedded,
     )
-    return run_async(_start(spec, settings, folder, options))
+    start = _Start(spec, settings, folder, options)
+    earlier = None if new_project else Earlier(_explicit(options, file, request), chosen)
+    return run_async(start.run(earlier))
 
 
 def request_from(options: StartOptions, file: ProjectFile) -> ProjectRequest:
     """Flags over file over defaults, checked. Raises UserInputError that names the flag."""
-    ask = options.ask and sys.stdin.isatty()
+    ask = not options.no_input and sys.stdin.isatty()
     return ProjectRequest(
         project=_text("--project", options.project, file.project, "What is to be built" if ask else ""),
         criteria=_text("--criteria", options.criteria, file.criteria, "How to tell that it is done" if ask else ""),
@@ -90,16 +108,57 @@ def request_from(options: StartOptions, file: ProjectFile) -> ProjectRequest:
         concurrency=_chosen(
             "--concurrency", options.concurrency, file.concurrency, DEFAULT_CONCURRENCY, parse_concurrency
         ),
+        overrides=file.models,
+        approve_plan=_chosen("--approve", options.approve, bool(file.approve), "", parse_approve),
+        on_exhausted=_chosen(
+            "--on-exhausted", options.on_exhausted, file.on_exhausted, OnExhausted.END.value, parse_on_exhausted
+        ),
+    )
+
+
+def _explicit(options: StartOptions, file: ProjectFile, request: ProjectRequest) -> ResumeChanges:
+    """What the command line or the file says about the run, defaults left out: that is what a resume changes."""
+    return ResumeChanges(
+        max_micro=request.max_micro if options.budget or file.budget else None,
+        time_limit_s=request.time_limit_s if options.time_limit or file.time_limit else None,
+        concurrency=request.concurrency if options.concurrency or file.concurrency else None,
+        approve_plan=request.approve_plan or None,
+        on_exhausted=request.on_exhausted if options.on_exhausted or file.on_exhausted else None,
+    )
+
+
+def _resume_options(options: StartOptions) -> ResumeOptions:
+    """`start --resume ID` as `resume ID`. Raises UserInputError for flags that describe a new project."""
+    given = {
+        "--project": options.project,
+        "--criteria": options.criteria,
+        "--file": options.file,
+        "--new-project": options.new_project,
+        "--no-enhance": options.no_enhance,
+    }
+    for flag, value in given.items():
+        if value:
+            raise UserInputError(f"{flag}: cannot be given with --resume, which goes on with a project as it is")
+    return ResumeOptions(
+        project_id=options.resume or "",
+        budget=options.budget,
+        time_limit=options.time_limit,
+        concurrency=options.concurrency,
+        retry_failed=False,
+        approve=options.approve,
+        on_exhausted=options.on_exhausted,
+        output_dir=options.output_dir,
+        detach=options.detach,
+        no_input=options.no_input,
+        json_output=options.json_output,
+        profile=options.profile,
     )
 
 
 def _chosen(flag: str, raw: str | None, from_file: T | None, default: str, parse: Callable[[str], T]) -> T:
     if raw is None and from_file is not None:
         return from_file
-    try:
-        return parse(default if raw is None else raw)
-    except ValueError as error:
-        raise UserInputError(f"{flag}: {error}") from None
+    return parsed(flag, parse, default if raw is None else raw)
 
 
 def _text(flag: str, raw: str | None, from_file: str | None, question: str) -> str:
@@ -110,47 +169,63 @@ def _text(flag: str, raw: str | None, from_file: str | None, question: str) -> s
     return _chosen(flag, raw, from_file, "", parse_text)
 
 
-async def _start(spec: ProjectSpec, settings: Settings, folder: Path, options: StartOptions) -> int:
-    simulated = settings.embedded and not settings.vendors
-    if simulated:
-        say(f"No key is configured, so {SIMULATED_NOTICE}.")
-    client = await Orchestrator.connect(settings, say)
-    project_id = spec.project_id
-    save_record(settings.home, RunRecord(project_id=project_id, output_dir=str(folder)))
-    try:
-        await client.start(spec)
-    except asyncio.CancelledError:
-        say(f"\nInterrupted at the start; 'orch-cli status {project_id}' tells whether the run began.")
-        raise
-    say(f"Started {project_id}.")
-    if options.detach:
-        present(await _first_view(client, spec), str(folder), json_output=options.json_output)
-        say(come_back(project_id))
-        return 0
-    try:
-        view = await follow(client, project_id, progress_for_terminal(), simulated_said=simulated)
-    except asyncio.CancelledError:
-        say(f"\nDetached: {project_id} goes on without this command. {come_back(project_id)}")
-        raise
-    return await finish(client, settings, view, folder, json_output=options.json_output)
+@dataclass(frozen=True)
+class _Start:
+    """A checked start: the run's input, and where its output goes."""
 
+    spec: ProjectSpec
+    settings: Settings
+    folder: Path
+    options: StartOptions
 
-async def _first_view(client: Orchestrator, spec: ProjectSpec) -> ProjectView:
-    """The run that has just started; where no worker tells about it yet, what is known without one."""
-    try:
-        return await client.view(spec.project_id)
-    except PrerequisiteError:
-        return ProjectView(
-            project_id=spec.project_id,
-            workflow_id=workflow_id(spec.project_id),
-            status=ProjectStatus.PLANNING,
-            spent_micro=0,
-            uncertain_micro=0,
-            reserved_micro=0,
-            max_micro=spec.max_micro,
-            quality_score=None,
-            calls=0,
-            elapsed_s=0.0,
-            simulated=False,
-            reason="no worker has answered yet",
+    async def run(self, earlier: Earlier | None) -> int:
+        """Start the project, or go on with an `earlier` one like it where there is one; returns the exit code."""
+        simulated = self.settings.embedded and not self.settings.vendors
+        if simulated:
+            say(f"No key is configured, so {SIMULATED_NOTICE}.")
+        client = await Orchestrator.connect(self.settings, say)
+        waiting = Waiting(
+            folder=self.folder,
+            no_input=self.options.no_input,
+            json_output=self.options.json_output,
+            simulated_said=simulated,
         )
+        if earlier is not None:
+            found = await earlier.find(client, self.spec.project, self.spec.criteria, no_input=waiting.no_input)
+            if found is not None:
+                return await earlier.go_on(client, self.settings, found, waiting, detach=self.options.detach)
+            check_target(self.folder, self.spec.project_id)
+        await self._begin(client)
+        if self.options.detach:
+            view = await first_view(client, _unseen(self.spec))
+            present(view, str(self.folder), json_output=waiting.json_output)
+            say(come_back(self.spec.project_id))
+            return 0
+        return await follow_to_end(client, self.settings, self.spec.project_id, waiting)
+
+    async def _begin(self, client: Orchestrator) -> None:
+        project_id = self.spec.project_id
+        save_record(self.settings.home, RunRecord(project_id=project_id, output_dir=str(self.folder)))
+        try:
+            await client.start(self.spec)
+        except asyncio.CancelledError:
+            say(f"\nInterrupted at the start; 'orch-cli status {project_id}' tells whether the run began.")
+            raise
+        say(f"Started {project_id}.")
+
+
+def _unseen(spec: ProjectSpec) -> ProjectView:
+    """What is known of a run that has just started, without asking it."""
+    return ProjectView(
+        project_id=spec.project_id,
+        workflow_id=workflow_id(spec.project_id),
+        status=ProjectStatus.PLANNING,
+        spent_micro=0,
+        uncertain_micro=0,
+        reserved_micro=0,
+        max_micro=spec.max_micro,
+        quality_score=None,
+        calls=0,
+        elapsed_s=0.0,
+        simulated=False,
+    )

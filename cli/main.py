@@ -5,7 +5,9 @@ import sys
 
 import typer
 
-from cli import catalog, doctor, runs, server, start, worker
+from cli import catalog, doctor, plans, runs, server, start, steer, worker
+
+_MAX_ERROR = 2000
 
 app = typer.Typer(
     name="orch-cli",
@@ -23,6 +25,16 @@ app.command("pause")(runs.pause)
 app.command("resume")(runs.resume)
 app.command("cancel")(runs.cancel)
 app.command("export")(runs.export)
+app.command("events")(runs.events)
+app.command("plan")(plans.plan)
+app.command("approve")(plans.approve)
+app.command("budget")(steer.budget)
+app.command("time-limit")(steer.time_limit)
+app.command("concurrency")(steer.concurrency)
+app.command("retry")(steer.retry)
+app.command("skip")(steer.skip)
+app.command("override-model")(steer.override_model)
+app.command("guide")(steer.guide)
 app.add_typer(catalog.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.add_typer(server.app, name="server")
@@ -55,8 +67,9 @@ def _report(error: Exception) -> int:
         traceback.print_exception(error)
         return 1
     from cli.console import say
+    from orchestrator.domain.text import one_line
 
-    say(f"error: {error}")
+    say(f"error: {one_line(str(error), _MAX_ERROR)}")  # it may quote what a model or a file says
     return 2 if isinstance(error, UserInputError) else 1
 
 

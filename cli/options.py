@@ -10,3 +10,25 @@ Profile = Annotated[
     str | None,
     typer.Option("--profile", metavar="NAME", help="Profile of the Temporal TOML configuration to connect with."),
 ]
+NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; go on without an answer, or fail.")]
+OutputDir = Annotated[
+    str | None,
+    typer.Option(
+        "--output-dir",
+        "-o",
+        metavar="FOLDER",
+        help="Where the software goes.  [default: as given to 'start']",
+    ),
+]
+Approve = Annotated[
+    str | None,
+    typer.Option("--approve", metavar="plan", help="'plan': wait until somebody has approved the plan."),
+]
+OnExhausted = Annotated[
+    str | None,
+    typer.Option(
+        "--on-exhausted",
+        metavar="end|pause",
+        help="What to do when the budget is used up: end, or pause until it is raised.  [default: end]",
+    ),
+]

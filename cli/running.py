@@ -6,19 +6,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from cli.console import columns, say, show, show_json
-from cli.finish import come_back, finish, output_folder, present, write_output
-from cli.progress import progress_for_terminal
+from cli.finish import known_folder, output_folder, present, write_output
+from cli.following import Waiting, follow_to_end
 from cli.results import is_closed
-from cli.session import checked_id, run_async, settings_for
-from cli.waiting import follow
-from orchestrator.artifacts.text import one_line
+from cli.session import checked_id, operator, run_async, settings_for
 from orchestrator.client.facade import Orchestrator
 from orchestrator.client.reading import ProjectRow
-from orchestrator.client.run_records import load_record
 from orchestrator.contracts.names import workflow_id
 from orchestrator.contracts.project import ProjectStatus, ProjectView
 from orchestrator.domain.errors import OrchError, UserInputError
-from orchestrator.settings import Settings
+from orchestrator.domain.text import one_line
 
 _SETTLE_S = 5.0
 _CLOSE_S = 15.0
@@ -33,25 +30,23 @@ def show_status(project_id: str, *, json_output: bool, profile: str | None) -> i
     async def command() -> int:
         client = await Orchestrator.connect(settings, say)
         view = await client.view(project_id)
-        present(view, _known_folder(settings, project_id), json_output=json_output)
+        present(view, known_folder(settings, project_id), json_output=json_output)
         return 0
 
     return run_async(command())
 
 
-def watch_run(project_id: str, output_dir: str | None, *, json_output: bool, profile: str | None) -> int:
+def watch_run(
+    project_id: str, output_dir: str | None, *, no_input: bool, json_output: bool, profile: str | None
+) -> int:
     """Follow a run to its end, write its output, exit by its status."""
     settings = settings_for(profile)
     folder = output_folder(settings, checked_id(project_id), output_dir)
 
     async def command() -> int:
         client = await Orchestrator.connect(settings, say)
-        try:
-            view = await follow(client, project_id, progress_for_terminal())
-        except asyncio.CancelledError:
-            say(f"\nDetached: {project_id} goes on without this command. {come_back(project_id)}")
-            raise
-        return await finish(client, settings, view, folder, json_output=json_output)
+        waiting = Waiting(folder=folder, no_input=no_input, json_output=json_output)
+        return await follow_to_end(client, settings, project_id, waiting)
 
     return run_async(command())
 
@@ -79,18 +74,9 @@ def pause_run(project_id: str, reason: str, *, json_output: bool, profile: str |
     """Pause a run, and show it."""
 
     async def act(client: Orchestrator) -> None:
-        await client.pause(project_id, reason)
+        await client.pause(project_id, reason, by=operator())
 
     return _act(project_id, act, lambda view: view.status is ProjectStatus.PAUSED, json_output, profile)
-
-
-def resume_run(project_id: str, *, json_output: bool, profile: str | None) -> int:
-    """Resume a run, and show it."""
-
-    async def act(client: Orchestrator) -> None:
-        await client.resume(project_id)
-
-    return _act(project_id, act, lambda view: view.status is not ProjectStatus.PAUSED, json_output, profile)
 
 
 def cancel_run(project_id: str, *, json_output: bool, profile: str | None) -> int:
@@ -120,15 +106,21 @@ def _act(
     async def command() -> int:
         client = await Orchestrator.connect(settings, say)
         await act(client)
-        view = await client.view(project_id)
-        deadline = asyncio.get_running_loop().time() + _SETTLE_S
-        while not (settled(view) or is_closed(view.status)) and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.1)
-            view = await client.view(project_id)
-        present(view, _known_folder(settings, project_id), json_output=json_output)
+        view = await settled_view(client, project_id, settled)
+        present(view, known_folder(settings, project_id), json_output=json_output)
         return 0
 
     return run_async(command())
+
+
+async def settled_view(client: Orchestrator, project_id: str, settled: Callable[[ProjectView], bool]) -> ProjectView:
+    """The run once something that was asked of it has taken effect, or has had its time to."""
+    view = await client.view(project_id)
+    deadline = asyncio.get_running_loop().time() + _SETTLE_S
+    while not (settled(view) or is_closed(view.status)) and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.1)
+        view = await client.view(project_id)
+    return view
 
 
 def show_list(limit: int, *, json_output: bool, profile: str | None) -> int:
@@ -193,8 +185,3 @@ def _list_row(run: ProjectRow, simulated: bool | None) -> tuple[str, ...]:
         "?" if simulated is None else "simulated" if simulated else "real",
         one_line(run.project, 60),
     )
-
-
-def _known_folder(settings: Settings, project_id: str) -> str | None:
-    record = load_record(settings.home, project_id)
-    return record.output_dir if record else None

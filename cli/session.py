@@ -1,13 +1,16 @@
 """How a command runs: its settings, and an event loop that Ctrl-C leaves in order."""
 
 import asyncio
+import getpass
 import os
 import re
 import signal
+import socket
 from collections.abc import Coroutine
 from typing import Any
 
 from orchestrator.domain.errors import UserInputError
+from orchestrator.domain.text import one_line
 from orchestrator.settings import Settings, load_settings
 
 DETACHED = 130
@@ -26,6 +29,15 @@ def checked_id(project_id: str) -> str:
     if not _PROJECT_ID.fullmatch(project_id):
         raise UserInputError(f"{project_id[:80]!r} is no project id; 'orch-cli list' shows them")
     return project_id
+
+
+def operator() -> str:
+    """Who asks, for the record of the run: `user@host`."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # no name for this user id
+        user = f"uid-{os.getuid()}"
+    return one_line(f"{user}@{socket.gethostname()}", 120)
 
 
 def run_async(command: Coroutine[Any, Any, int]) -> int:

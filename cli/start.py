@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Json, Profile
+from cli.options import Approve, Json, NoInput, OnExhausted, Profile
 
 
 def start(
@@ -21,7 +21,7 @@ def start(
     ] = None,
     concurrency: Annotated[
         str | None,
-        typer.Option("--concurrency", metavar="N", help="Model calls at a time, 1 to 64.  [default: 8]"),
+        typer.Option("--concurrency", metavar="N", help="Tasks at a time, 1 to 64.  [default: 8]"),
     ] = None,
     output_dir: Annotated[
         str | None,
@@ -34,13 +34,23 @@ def start(
     new_project: Annotated[
         bool, typer.Option("--new-project", "-N", help="Start afresh, whatever ran before.")
     ] = False,
+    resume: Annotated[
+        str | None,
+        typer.Option("--resume", metavar="ID", help="Go on with this project instead, like 'resume ID'."),
+    ] = None,
+    approve: Approve = None,
+    on_exhausted: OnExhausted = None,
     no_enhance: Annotated[bool, typer.Option("--no-enhance", help="Take the project text as it is written.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return once the run has started.")] = False,
-    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask; fail instead.")] = False,
+    no_input: NoInput = False,
     json_output: Json = False,
     profile: Profile = None,
 ) -> None:
-    """Build a project: plan, write, review, check, and write the software to a folder.
+    """Build a project, and write the software to a folder.
+
+    Plans it, writes it, has it reviewed and checked. A project with the same text and criteria that is still running
+    is followed, one that ended before it was complete is resumed, and similar ones are offered; --new-project starts
+    afresh.
 
     Exit codes: 0 SUCCESS, 1 anything unexpected, 2 bad input, 3 COMPLETED_DEGRADED, 4 PARTIAL_SUCCESS,
     5 BUDGET_EXHAUSTED, 6 TIMEOUT, 7 SYSTEM_FAILURE, 8 CANCELLED, 130 detached by Ctrl-C.
@@ -56,9 +66,12 @@ def start(
         output_dir=output_dir,
         file=file,
         new_project=new_project,
+        resume=resume,
+        approve=approve,
+        on_exhausted=on_exhausted,
         no_enhance=no_enhance,
         detach=detach,
-        ask=not no_input,
+        no_input=no_input,
         json_output=json_output,
         profile=profile,
     )

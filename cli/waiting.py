@@ -1,7 +1,7 @@
 """Following a run to its end, through restarts of server and worker."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from cli.progress import Progress
@@ -13,6 +13,9 @@ POLL_S = 0.4
 HEAL_S = 1.0
 _ANSWER_S = 5.0
 _LOST = (PrerequisiteError, OSError, TimeoutError)
+
+Attend = Callable[[ProjectView], Awaitable[None]]
+"""Called with each view of the run; the wait goes on when it returns."""
 
 
 class Runs(Protocol):
@@ -31,15 +34,21 @@ class Runs(Protocol):
         """Start again what has died."""
 
 
-async def follow(client: Runs, project_id: str, progress: Progress, *, simulated_said: bool = False) -> ProjectView:
-    """Show progress until the run has ended; returns its result.
+async def nobody(view: ProjectView) -> None:
+    """Attends to nothing."""
+
+
+async def follow(
+    client: Runs, project_id: str, progress: Progress, *, simulated_said: bool = False, attend: Attend = nobody
+) -> ProjectView:
+    """Show progress until the run has ended; returns its result. `attend` looks after a run that waits for somebody.
 
     Server and worker are started again if they die; the wait goes on for as long as it takes.
     Raises UserInputError where there is no such run.
     """
     healer = asyncio.create_task(_keep_alive(client, progress))
     try:
-        return await _Follower(client, project_id, progress, simulated_said).run()
+        return await _Follower(client, project_id, progress, simulated_said, attend).run()
     finally:
         healer.cancel()
         progress.close()
@@ -60,10 +69,11 @@ async def _keep_alive(client: Runs, progress: Progress) -> None:
 
 
 class _Follower:
-    def __init__(self, client: Runs, project_id: str, progress: Progress, simulated_said: bool) -> None:
+    def __init__(self, client: Runs, project_id: str, progress: Progress, simulated_said: bool, attend: Attend) -> None:
         self._client = client
         self._id = project_id
         self._progress = progress
+        self._attend = attend
         self._since = 0
         self._simulated_said = simulated_said
         self._lost = False
@@ -74,20 +84,33 @@ class _Follower:
                 async with asyncio.timeout(_ANSWER_S):
                     result = await self._client.wait_closed(self._id, POLL_S)
                 if result is not None:
+                    await self._last_events()
                     self._progress.view(result)
                     return result
                 async with asyncio.timeout(_ANSWER_S):
-                    await self._poll()
+                    view = await self._poll()
+                await self._attend(view)
             except UserInputError:
                 raise
             except _LOST:
                 self._say_lost()
                 await asyncio.sleep(POLL_S)
 
-    async def _poll(self) -> None:
+    async def _last_events(self) -> None:
+        """What happened between the last poll and the end."""
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                await self._events()
+        except _LOST:
+            self._progress.note(f"its last events cannot be read just now; 'orch-cli events {self._id}' shows them")
+
+    async def _events(self) -> None:
         for event in await self._client.events(self._id, self._since):
             self._since = max(self._since, event.seq)
             self._progress.event(event)
+
+    async def _poll(self) -> ProjectView:
+        await self._events()
         view = await self._client.view(self._id)
         if view.simulated and not self._simulated_said:
             self._simulated_said = True
@@ -96,6 +119,7 @@ class _Follower:
         if self._lost:
             self._lost = False
             self._progress.note("connected again")
+        return view
 
     def _say_lost(self) -> None:
         if not self._lost:

@@ -5,10 +5,11 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 
-from orchestrator.contracts.project import ProjectSpec, Timeouts
+from orchestrator.contracts.project import OnExhausted, ProjectSpec, Timeouts
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import MICRO_PER_USD
+from orchestrator.domain.routing import ModelOverride
 from orchestrator.domain.tasks import TaskType
 
 DEFAULT_BUDGET = "8.0"
@@ -29,13 +30,17 @@ _FILLER = {"a", "an", "and", "by", "for", "in", "of", "on", "that", "the", "to",
 
 
 class ProjectRequest(Frozen):
-    """A checked request: texts, cap in micro-USD, time limit in seconds, calls at a time."""
+    """A checked request: texts, cap in micro-USD, time limit in seconds, tasks at a time."""
 
     project: str
     criteria: str
     max_micro: int
     time_limit_s: float
     concurrency: int
+    overrides: tuple[ModelOverride, ...] = ()
+    approve_plan: bool = False  # the plan waits for a person
+    plan_only: bool = False  # end after the plan
+    on_exhausted: OnExhausted = OnExhausted.END
 
 
 def parse_text(raw: str) -> str:
@@ -80,10 +85,25 @@ def parse_time_limit(raw: str) -> float:
 
 
 def parse_concurrency(raw: str) -> int:
-    """Model calls at a time, 1 to 64. Raises ValueError."""
+    """Tasks at a time, 1 to 64. Raises ValueError."""
     if not re.fullmatch(r"[0-9]{1,4}", raw) or not 1 <= int(raw) <= MAX_CONCURRENCY:
         raise ValueError(f"must be a whole number from 1 to {MAX_CONCURRENCY}; got {raw[:60]!r}")
     return int(raw)
+
+
+def parse_approve(raw: str) -> bool:
+    """True from `plan`: what is to be approved. Raises ValueError."""
+    if raw.strip().lower() != "plan":
+        raise ValueError(f"must be 'plan', which is all that can be approved; got {raw[:60]!r}")
+    return True
+
+
+def parse_on_exhausted(raw: str) -> OnExhausted:
+    """`end` or `pause`. Raises ValueError."""
+    try:
+        return OnExhausted(raw.strip().lower())
+    except ValueError:
+        raise ValueError(f"must be 'end' or 'pause'; got {raw[:60]!r}") from None
 
 
 def new_project_id(project: str) -> str:
@@ -119,4 +139,8 @@ def build_spec(
         routing={task_type: tuple(order) for task_type, order in routing.items()},
         simulated_routing={task_type: tuple(order) for task_type, order in simulated_routing.items()},
         timeouts=EMBEDDED_TIMEOUTS if embedded else CLUSTER_TIMEOUTS,
+        overrides=request.overrides,
+        approve_plan=request.approve_plan,
+        plan_only=request.plan_only,
+        on_exhausted=request.on_exhausted,
     )

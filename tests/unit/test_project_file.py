@@ -4,21 +4,32 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.client.model_names import model_resolver
 from orchestrator.client.project_file import MAX_FILE_BYTES, ProjectFile, load_project_file
+from orchestrator.contracts.project import OnExhausted
 from orchestrator.domain.errors import UserInputError
+from orchestrator.domain.model import ModelSpec
+from orchestrator.domain.routing import ModelOverride
+from orchestrator.domain.tasks import Stage, TaskType
+
+MODELS = tuple(
+    ModelSpec(id=f"v:{name}", vendor="v", model=name, context_tokens=1000, max_output_tokens=100, aliases=aliases)
+    for name, aliases in (("small", ("tiny",)), ("large", ()))
+)
+RESOLVE = model_resolver(lambda: MODELS)
 
 
 def load(tmp_path: Path, content: str | bytes) -> ProjectFile:
     path = tmp_path / "project.yaml"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return load_project_file(path)
+    return load_project_file(path, RESOLVE)
 
 
 def test_every_name_of_the_flags_is_read(tmp_path: Path) -> None:
     found = load(
         tmp_path,
         "project: |\n  A limiter\n  with decorators\ncriteria: tests pass\nbudget: 2.5\ntime_limit: 1h30m\n"
-        "concurrency: 4\noutput_dir: out\nnew_project: true\nno-enhance: false\n",
+        "concurrency: 4\noutput_dir: out\nnew_project: true\nno-enhance: false\napprove: plan\non-exhausted: pause\n",
     )
     assert found == ProjectFile(
         project="A limiter\nwith decorators",
@@ -29,6 +40,25 @@ def test_every_name_of_the_flags_is_read(tmp_path: Path) -> None:
         output_dir="out",
         new_project=True,
         no_enhance=False,
+        approve=True,
+        on_exhausted=OnExhausted.PAUSE,
+    )
+
+
+def test_models_are_named_by_task_type_and_stage(tmp_path: Path) -> None:
+    found = load(
+        tmp_path,
+        "models:\n"
+        "  tasks: {t01: v:small, t02: [v:large, small], 't03/critique': tiny}\n"
+        "  types: {code_generation: V:Large}\n"
+        "  stages:\n    evaluate: [small, v:small]\n",
+    )
+    assert found.models == (
+        ModelOverride(models=("v:small",), task="t01"),
+        ModelOverride(models=("v:large", "v:small"), task="t02"),
+        ModelOverride(models=("v:small",), task="t03", stage=Stage.CRITIQUE),
+        ModelOverride(models=("v:large",), type=TaskType.CODE_GENERATION),
+        ModelOverride(models=("v:small",), stage=Stage.EVALUATE),
     )
 
 
@@ -50,6 +80,23 @@ def test_every_name_of_the_flags_is_read(tmp_path: Path) -> None:
         pytest.param("new_project: maybe\n", "1:14", "must be true or false", id="switch"),
         pytest.param("project: a\nproject: b\n", "2:1", "project: given twice", id="twice"),
         pytest.param("time-limit: 5\ntime_limit: 6\n", "2:1", "time_limit: given twice", id="both spellings"),
+        pytest.param("approve: yes\n", "1:10", "approve: must be 'plan'", id="approve"),
+        pytest.param("on_exhausted: stop\n", "1:15", "on_exhausted: must be 'end' or 'pause'", id="exhausted"),
+        pytest.param("models: v:small\n", "1:9", "models: must be a list of 'name: value' lines", id="models"),
+        pytest.param("models: {task: {}}\n", "1:10", "unknown name 'task'; did you mean 'tasks'?", id="section"),
+        pytest.param(
+            "models: {tasks: {t1: v:smal}}\n", "1:22", "unknown model 'v:smal'; did you mean 'v:small'?", id="model"
+        ),
+        pytest.param(
+            "models: {tasks: {t1: [v:large, 7]}}\n", "1:32", "models.tasks.t1: unknown model '7'", id="in a list"
+        ),
+        pytest.param("models: {tasks: {t1: []}}\n", "1:22", "models.tasks.t1: names no model", id="no model"),
+        pytest.param("models: {tasks: {t 1: v:small}}\n", "1:18", "'t 1' is no task id", id="task id"),
+        pytest.param(
+            "models: {tasks: {t1/critic: v:small}}\n", "1:18", "did you mean 'critique'?", id="stage of a task"
+        ),
+        pytest.param("models: {types: {code: v:small}}\n", "1:18", "did you mean 'code_review'?", id="type"),
+        pytest.param("models: {stages: {generat: v:small}}\n", "1:19", "did you mean 'generate'?", id="stage"),
         pytest.param("? [a]\n: b\n", "1:3", "a name is expected here", id="key is a list"),
         pytest.param("- project: x\n", "1:1", "must be a list of 'name: value' lines", id="top is a list"),
         pytest.param("project: a: b\n", "1:11", "not valid YAML", id="syntax"),
@@ -87,9 +134,9 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
 
 def test_a_missing_file_and_a_folder_are_errors(tmp_path: Path) -> None:
     with pytest.raises(UserInputError, match=r"none\.yaml: cannot be read: No such file"):
-        load_project_file(tmp_path / "none.yaml")
+        load_project_file(tmp_path / "none.yaml", RESOLVE)
     with pytest.raises(UserInputError, match="cannot be read: Is a directory"):
-        load_project_file(tmp_path)
+        load_project_file(tmp_path, RESOLVE)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
