@@ -1,4 +1,8 @@
-"""Which models a task type prefers, in order. Models whose vendor has no key are skipped at run time."""
+"""Which models a task type prefers, in order. Models whose vendor has no key are skipped at run time.
+
+Every vendor's current model for the work is named; those of Ollama are not, since each machine has others: they follow
+by their quality.
+"""
 
 from orchestrator.domain.tasks import TaskType
 
@@ -11,6 +15,11 @@ ROUTING: dict[TaskType, tuple[str, ...]] = {
         "anthropic:claude-sonnet-5-5",
         "openai:gpt-6.1-sol",
         "google:gemini-3.8-flash",
+        "xai:grok-4.7",
+        "mistral:mistral-large-4",
+        "openrouter:anthropic/claude-sonnet-5.5",
+        "gigachat:GigaChat-2-Max",
+        "yandex:aliceai-llm/latest",
     ),
     TaskType.CODE_REVIEW: (
         "deepseek:deepseek-flash",
@@ -19,6 +28,12 @@ ROUTING: dict[TaskType, tuple[str, ...]] = {
         "openai:gpt-6.1-terra",
         "google:gemini-3.8-flash",
         "anthropic:claude-sonnet-5-5",
+        "xai:grok-4.7",
+        "mistral:mistral-large-4",
+        "zhipu:glm-5.3",
+        "openrouter:deepseek/deepseek-v4.1-flash",
+        "gigachat:GigaChat-2-Max",
+        "yandex:aliceai-llm/latest",
     ),
     TaskType.COMPLEX_REASONING: (
         "deepseek:deepseek-v4-pro",
@@ -27,6 +42,12 @@ ROUTING: dict[TaskType, tuple[str, ...]] = {
         "kimi:kimi-k3.1-pro",
         "openai:gpt-6.1-sol",
         "google:gemini-4-argon",
+        "xai:grok-4.7",
+        "zhipu:glm-5.3",
+        "mistral:mistral-large-4",
+        "openrouter:openai/gpt-6.1-sol",
+        "gigachat:GigaChat-2-Max",
+        "yandex:aliceai-llm/latest",
     ),
     TaskType.CREATIVE_WRITING: (
         "zhipu:glm-5.3",
@@ -34,18 +55,41 @@ ROUTING: dict[TaskType, tuple[str, ...]] = {
         "openai:gpt-6.1-terra",
         "deepseek:deepseek-flash",
         "google:gemini-4-argon",
+        "mistral:mistral-large-4",
+        "xai:grok-4.7",
+        "kimi:kimi-k3.1-pro",
+        "minimax:MiniMax-M3",
+        "openrouter:anthropic/claude-sonnet-5.5",
+        "gigachat:GigaChat-2-Max",
+        "yandex:aliceai-llm/latest",
     ),
     TaskType.DATA_EXTRACTION: (
         "google:gemini-3.8-flash",
         "openai:gpt-6-luna",
         "deepseek:deepseek-flash",
         "anthropic:claude-haiku-5-5",
+        "mistral:mistral-small-latest",
+        "minimax:MiniMax-M3.1-Flash",
+        "zhipu:glm-5.3-flash",
+        "xai:grok-build-0.1",
+        "kimi:kimi-k2.6",
+        "openrouter:openai/gpt-6-luna",
+        "gigachat:GigaChat-2-Pro",
+        "yandex:aliceai-llm-flash/latest",
     ),
     TaskType.SUMMARIZATION: (
         "google:gemini-3.8-flash",
         "deepseek:deepseek-flash",
         "anthropic:claude-haiku-5-5",
         "openai:gpt-6-luna",
+        "mistral:mistral-small-latest",
+        "minimax:MiniMax-M3.1-Flash",
+        "zhipu:glm-5.3-flash",
+        "xai:grok-4.3",
+        "kimi:kimi-k2.6",
+        "openrouter:openai/gpt-6-luna",
+        "gigachat:GigaChat-2",
+        "yandex:aliceai-llm-flash/latest",
     ),
     TaskType.EVALUATION: (
         "deepseek:deepseek-flash",
@@ -54,5 +98,11 @@ ROUTING: dict[TaskType, tuple[str, ...]] = {
         "openai:gpt-6.1-terra",
         "anthropic:claude-haiku-5-5",
         "google:gemini-3.8-flash",
+        "xai:grok-4.3",
+        "mistral:mistral-medium-latest",
+        "zhipu:glm-5.3-flash",
+        "openrouter:google/gemini-3.8-flash",
+        "gigachat:GigaChat-2-Pro",
+        "yandex:aliceai-llm/latest",
     ),
 }

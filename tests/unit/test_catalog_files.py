@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.catalog import Catalog, CatalogEntry, open_catalog
-from orchestrator.catalog.data import VendorEntry
+from orchestrator.catalog.data import Prices, RateStep, VendorEntry
+from orchestrator.catalog.overrides import ModelOverride
 from orchestrator.catalog.yaml_files import parse_yaml
 from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.model import ModelSpec
@@ -158,3 +159,16 @@ def test_a_file_that_is_not_text_or_too_large_is_refused(tmp_path: Path) -> None
         parse_yaml(b"\xff\xfe\x00", "f", VendorEntry)
     with pytest.raises(UserInputError, match="f: larger than 1000000 bytes"):
         parse_yaml(b"#" * 1_000_001, "f", VendorEntry)
+
+
+def test_the_document_names_every_field() -> None:
+    text = (Path(__file__).parents[2] / "docs/models.md").read_text(encoding="utf-8")
+    fields = {*ModelOverride.model_fields, *Prices.model_fields, *RateStep.model_fields}
+    assert not {field for field in fields if f"`{field}`" not in text}
+
+
+def test_the_example_of_the_document_is_read(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/models.md").read_text(encoding="utf-8")
+    catalog = opened(tmp_path, text.split("```yaml\n")[1].split("```")[0])
+    assert catalog.resolve("llama").prices[1].input_micro == 800_000
+    assert catalog.resolve("my-tune:13b").prices[0].input_micro == 0
