@@ -61,15 +61,13 @@ def model_object(entry: CatalogEntry, catalog: Catalog, settings: Settings) -> d
 def why_not(entry: CatalogEntry, catalog: Catalog, settings: Settings) -> str:
     """Why a run of this machine would not ask the model; empty where it would."""
     model = entry.spec
-    if retired := catalog.why_retired(entry):
-        return retired
+    if entry.retired(catalog.day):
+        return catalog.why_gone(entry)
     if model.simulated:
         return "simulated: only asked where no vendor has a key" if settings.vendors else ""
     if model.vendor not in settings.vendors:
         return settings.unusable.get(model.vendor) or "no such vendor: declare it in vendors.yaml (docs/models.md)"
-    if not entry.installed:
-        return f"not installed: run 'ollama pull {model.model}'"
-    return "" if model.prices else "price unknown: refused while a budget is set"
+    return catalog.why_gone(entry) or ("" if model.prices else "price unknown: refused while a budget is set")
 
 
 _PRICE_FIELDS = ("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok")

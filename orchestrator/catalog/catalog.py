@@ -24,7 +24,8 @@ class Catalog(Frozen):
     def resolve(self, name: str) -> ModelSpec:
         """The model that `name` means: `vendor:model`, the model's name, an alias, or the name of a retired model.
 
-        Raises UserInputError, one line, for a name that means nothing or a retired model without successor.
+        Raises UserInputError, one line, for a name that means nothing, a retired model without successor, and a
+        local model that is not here.
         """
         found = find_model(name, self.models)
         if found is not None:
@@ -32,18 +33,18 @@ class Catalog(Frozen):
         gone = find_model(name, (entry.spec for entry in self.entries))
         if gone is not None:
             entry = next(entry for entry in self.entries if entry.spec.id == gone.id)
-            raise UserInputError(f"{gone.id}: {self.why_retired(entry)}; choose another with 'orch-cli models'")
+            raise UserInputError(f"{gone.id}: {self.why_gone(entry)}; 'orch-cli models' lists what can be asked")
         names = [alias for model in self.models for alias in (model.id, model.model, *model.aliases)]
         near = difflib.get_close_matches(name, names, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "'orch-cli models' lists all"
         raise UserInputError(f"{name[:80]!r} is no model; {hint}")
 
-    def why_retired(self, entry: CatalogEntry) -> str:
-        """Why a model cannot be asked on this day; empty where it can."""
-        if not entry.retired(self.day):
-            return ""
-        instead = f"; use {entry.successor}" if entry.successor else ""
-        return f"retired on {entry.retires_on}{instead}"
+    def why_gone(self, entry: CatalogEntry) -> str:
+        """Why a model cannot be asked on this day, whoever has a key; empty where it can."""
+        if entry.retired(self.day):
+            instead = f"; use {entry.successor}" if entry.successor else ""
+            return f"retired on {entry.retires_on}{instead}"
+        return "" if entry.installed else f"not installed on this machine; run 'ollama pull {entry.spec.model}'"
 
 
 def open_catalog(settings: Settings, moment: datetime | None = None) -> Catalog:

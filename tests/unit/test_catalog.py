@@ -123,7 +123,7 @@ def test_a_retired_model_cannot_be_asked_and_its_names_go_to_its_successor() -> 
     assert after.resolve("gpt-4o").id == "openai:gpt-6-luna"
     assert "openai:gpt-4o" not in {spec.id for spec in after.models}
     entry = next(entry for entry in after.entries if entry.spec.id == "openai:gpt-4o")
-    assert after.why_retired(entry) == "retired on 2027-01-14; use openai:gpt-6-luna"
+    assert after.why_gone(entry) == "retired on 2027-01-14; use openai:gpt-6-luna"
 
 
 def test_successors_exist_and_outlive_what_they_replace() -> None:

@@ -83,7 +83,7 @@ def test_a_model_can_be_retired_by_the_user(tmp_path: Path) -> None:
 
 def test_a_retired_model_without_successor_says_so(tmp_path: Path) -> None:
     catalog = opened(tmp_path, "models: {xai:grok-4.3: {retires_on: 2026-01-01}}")
-    with pytest.raises(UserInputError, match=r"xai:grok-4.3: retired on 2026-01-01; choose another"):
+    with pytest.raises(UserInputError, match=r"xai:grok-4.3: retired on 2026-01-01; 'orch-cli models' lists"):
         catalog.resolve("grok-4.3")
 
 

@@ -3,8 +3,11 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator.catalog import CatalogEntry, open_catalog
+import pytest
+
+from orchestrator.catalog import CatalogEntry, catalog_here, open_catalog
 from orchestrator.catalog.local import with_installed
+from orchestrator.domain.errors import UserInputError
 from orchestrator.settings import VendorSettings, load_settings
 from orchestrator.settings.vendors import VENDORS
 
@@ -44,3 +47,11 @@ def test_the_context_is_the_one_that_ollama_is_asked_for(tmp_path: Path) -> None
     other = entries(tmp_path, "llama3.2", "other", num_ctx="8192")["other"].spec
     assert (spec.context_tokens, spec.max_output_tokens) == (8192, 4096)
     assert (other.context_tokens, other.max_output_tokens) == (8192, 4096)
+
+
+def test_where_no_ollama_answers_no_model_of_it_can_be_asked(tmp_path: Path) -> None:
+    environment = {"HOME": str(tmp_path), "ORCH_HOME": str(tmp_path), "OLLAMA_HOST": "127.0.0.1:1"}
+    catalog = catalog_here(load_settings(environment, folder=tmp_path))
+    assert "ollama" not in {model.vendor for model in catalog.models}
+    with pytest.raises(UserInputError, match=r"ollama:llama3.2: not installed on this machine; run 'ollama pull"):
+        catalog.resolve("llama3.2")
