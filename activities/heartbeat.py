@@ -12,7 +12,10 @@ _MAX_INTERVAL_S = 2.0  # a request to cancel arrives with the answer to a heartb
 
 @asynccontextmanager
 async def heartbeats() -> AsyncIterator[None]:
-    """Beats while the block runs, three times per heartbeat timeout and at least every 2 s; not if it has none."""
+    """Beats while the block runs, three times per heartbeat timeout and at least every 2 s; not if it has none.
+
+    What ends before the first beat costs the server nothing.
+    """
     timeout = activity.info().heartbeat_timeout
     if timeout is None:
         yield
@@ -26,5 +29,5 @@ async def heartbeats() -> AsyncIterator[None]:
 
 async def _beat(interval_s: float) -> None:
     while True:
-        activity.heartbeat()
         await asyncio.sleep(interval_s)
+        activity.heartbeat()

@@ -12,7 +12,7 @@ from activities.model_calls import ModelActivities
 from activities.tools import ToolActivities
 from orchestrator.artifacts.journal import Journal, process_owner
 from orchestrator.artifacts.store import ArtifactStore
-from orchestrator.contracts.names import QUEUE_MODELS, QUEUE_TOOLS, QUEUE_WORKFLOWS
+from orchestrator.contracts.names import QUEUE_TOOLS, QUEUE_WORKFLOWS
 from orchestrator.providers.base import Provider
 from orchestrator.providers.registry import import_sdks, open_provider
 from orchestrator.providers.simulated import open_simulated
@@ -65,11 +65,6 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
             task_queue=QUEUE_WORKFLOWS,
             workflows=[ProjectWorkflow],
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
-            graceful_shutdown_timeout=timedelta(seconds=5),
-        ),
-        Worker(
-            client,
-            task_queue=QUEUE_MODELS,
             activities=[models.plan, models.generate, models.critique, models.revise, models.evaluate, models.repair],
             interceptors=[boundary],
             max_concurrent_activities=MAX_CALLS,

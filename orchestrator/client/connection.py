@@ -7,6 +7,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.service import GrpcCompression
 
 from orchestrator.client.namespace import EMBEDDED_NAMESPACE
 from orchestrator.client.plugin import OrchPlugin
@@ -18,11 +19,12 @@ from orchestrator.contracts.names import QUEUE_MODELS, QUEUE_TOOLS, QUEUE_WORKFL
 from orchestrator.domain.errors import PrerequisiteError
 from orchestrator.settings import Settings
 
-_POLLED = {
-    QUEUE_WORKFLOWS: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-    QUEUE_MODELS: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-    QUEUE_TOOLS: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-}
+_POLLED = (
+    (QUEUE_WORKFLOWS, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
+    (QUEUE_MODELS, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+    (QUEUE_TOOLS, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+)
+_LOOPBACK = ("127.", "localhost:", "[::1]:")
 
 
 async def connect(settings: Settings, say: Say, start_services: bool = True) -> Client:
@@ -61,14 +63,14 @@ async def unpolled_queues(client: Client) -> list[str]:
     """Our task queues that no worker polls. Raises PrerequisiteError."""
     idle = []
     with rpc_errors(client.service_client.config.target_host):
-        for queue, kind in _POLLED.items():
+        for queue, kind in _POLLED:
             described = await client.workflow_service.describe_task_queue(
                 DescribeTaskQueueRequest(
                     namespace=client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind
                 ),
                 timeout=RPC_TIMEOUT,
             )
-            if not described.pollers:
+            if not described.pollers and queue not in idle:
                 idle.append(queue)
     return idle
 
@@ -109,6 +111,8 @@ async def _open(settings: Settings, config: ClientConnectConfig) -> Client:
             tls=config.get("tls"),
             rpc_metadata=config.get("rpc_metadata", {}),
             plugins=[OrchPlugin(settings.store_url)],
+            # On one machine compressing costs more than it saves: a tenth of the worker's and the server's CPU.
+            grpc_compression=GrpcCompression.NONE if address.startswith(_LOOPBACK) else GrpcCompression.GZIP,
             retry_config=RETRIES,
             connect_timeout=CONNECT_TIMEOUT,
             runtime=core_runtime(),

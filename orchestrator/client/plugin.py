@@ -1,4 +1,4 @@
-"""One Temporal plugin for client, worker and replayer: form of payloads, imports of workflows."""
+"""One Temporal plugin for client, worker and replayer: form of payloads, how workflows run."""
 
 import zlib
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from temporalio.converter import (
     StorageDriverStoreContext,
 )
 from temporalio.plugin import SimplePlugin
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker import UnsandboxedWorkflowRunner
 
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.domain.errors import OrchError
@@ -26,15 +26,14 @@ STORE_FROM_BYTES = 128 * 1024
 
 _ENCODING = "encoding"
 _ZLIB = b"binary/zlib"
-# Pure modules only: inside a module that is passed through, the sandbox detects no clock and no randomness.
-_PASSED_THROUGH = ("orchestrator.domain", "orchestrator.contracts", "activities.interfaces")
 
 
 class OrchPlugin(SimplePlugin):
     """Given to the client; workers made from that client have it too. A replayer gets it by itself.
 
     Payloads are Pydantic JSON, compressed from 16 KiB, and kept in the artifact store at `store_url` where
-    they are still 128 KiB then. Domain errors fail the workflow instead of being retried for ever.
+    they are still 128 KiB then. Domain errors fail the workflow instead of being retried for ever. Workflows
+    run without the SDK's sandbox, which tests use instead (docs/decisions/0007).
     """
 
     def __init__(self, store_url: str) -> None:
@@ -47,9 +46,7 @@ class OrchPlugin(SimplePlugin):
                     drivers=[ArtifactDriver(store_url)], payload_size_threshold=STORE_FROM_BYTES
                 ),
             ),
-            workflow_runner=SandboxedWorkflowRunner(
-                restrictions=SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH)
-            ),
+            workflow_runner=UnsandboxedWorkflowRunner(),
             workflow_failure_exception_types=[OrchError],
         )
 

@@ -3,7 +3,9 @@
 PROJECT_WORKFLOW = "ProjectWorkflow"
 
 QUEUE_WORKFLOWS = "orch-workflows"
-QUEUE_MODELS = "orch-models"
+# Calls share the queue's name, so that a worker with both gets a call together with the decision to make it.
+# Workflow tasks and activities are apart all the same: workers may serve one of the two.
+QUEUE_MODELS = QUEUE_WORKFLOWS
 QUEUE_TOOLS = "orch-tools"
 
 ACTIVITY_PREPARE = "project.prepare"
