@@ -17,7 +17,6 @@ from orchestrator.client.binary import CLI_VERSION, server_version
 from orchestrator.client.server import server_info
 from orchestrator.client.worker_process import worker_info
 from orchestrator.settings import Settings
-from orchestrator.settings.vendors import VENDORS
 
 Verdict = Literal["ok", "note", "missing"]
 
@@ -202,9 +201,11 @@ def _existing(folder: Path) -> Path:
 
 def _keys(settings: Settings) -> Iterator[Check]:
     """Whether a key is there, never what it is."""
-    for vendor, definition in VENDORS.items():
-        names = " or ".join(definition.key_names)
-        held = vendor in settings.vendors
-        yield Check(f"key {vendor}", "ok" if held else "note", "present" if held else f"none; set {names}")
+    for vendor in settings.definitions:
+        if vendor in settings.vendors:
+            models = ", ".join(settings.vendors[vendor].models)
+            yield Check(f"vendor {vendor}", "ok", f"usable: {models}" if models else "usable")
+        else:
+            yield Check(f"vendor {vendor}", "note", settings.unusable[vendor])
     if not settings.vendors:
         yield Check("models", "note", "no key at all: runs use the built-in simulated models, which are free")

@@ -13,7 +13,6 @@ from pathlib import Path
 from orchestrator.client.processes import Say
 from orchestrator.domain.errors import PrerequisiteError
 from orchestrator.settings import Settings
-from orchestrator.settings.vendors import VENDORS
 
 CLI_VERSION = "v1.5.1"
 
@@ -71,7 +70,7 @@ def server_version(binary: Path) -> str | None:
 
 def keyless_environment(settings: Settings) -> dict[str, str]:
     """The environment for other people's programs: without the keys of vendors and of Temporal."""
-    secret = {name for vendor in VENDORS.values() for name in vendor.key_names}
+    secret = {name for vendor in settings.definitions.values() for name in vendor.key_names}
     return {
         name: value
         for name, value in settings.environment.items()

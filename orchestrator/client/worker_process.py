@@ -204,7 +204,8 @@ def _fingerprint(settings: Settings, salt: str) -> str:
     """Digest of everything that decides which models the worker can use, and how."""
     decisive = {
         "vendors": {
-            name: (vendor.api_key.get_secret_value(), vendor.base_url) for name, vendor in settings.vendors.items()
+            name: (vendor.api_key.get_secret_value(), vendor.model_dump(mode="json", exclude={"api_key", "models"}))
+            for name, vendor in settings.vendors.items()
         },
         "addresses": {
             name: value for name, value in settings.environment.items() if name.endswith(_BASE_URL_SUFFIXES) and value

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from anthropic import APIStatusError, AsyncAnthropic
+from httpx2 import Response
 
 from orchestrator.domain.money import Usage
 from orchestrator.providers.base import FinishReason, ModelRequest
@@ -13,12 +14,11 @@ from orchestrator.providers.wire import (
     Piece,
     ProtocolViolation,
     WireProvider,
-    http_client,
     token_count,
 )
 from orchestrator.settings import VendorSettings
 
-_URL = "https://api.anthropic.com"
+_VERSION = "2023-06-01"
 
 _FINISH = {
     "end_turn": FinishReason.STOP,
@@ -29,34 +29,37 @@ _FINISH = {
 }
 
 
-class AnthropicProvider(WireProvider):
+class AnthropicWire(WireProvider):
     """Claude models."""
 
     def __init__(self, settings: VendorSettings) -> None:
         super().__init__(settings)
         self._client = AsyncAnthropic(
             api_key=settings.api_key.get_secret_value(),
-            base_url=settings.base_url or _URL,
+            base_url=self.base_url,
             max_retries=0,
-            http_client=http_client(),
+            http_client=self.http,
             open_telemetry=False,  # we write the span of a call; two would double every sum of cost
         )
 
     async def open(self, request: ModelRequest) -> AsyncIterator[Any]:
         """Start a streamed message."""
         extra: dict[str, Any] = {}
+        if request.system:
+            extra["system"] = request.system
         if request.json_schema is not None:
             shape = {"type": "json_schema", "schema": strict_schema(request.json_schema)}
             extra["output_config"] = {"format": shape}
-        if request.temperature is not None:
-            # Newer models refuse it, so the SDK has no parameter for it any more.
-            extra["extra_body"] = {"temperature": request.temperature}
+        if request.stop and self.capabilities.takes_stop(request.model):
+            extra["stop_sequences"] = list(request.stop)
+        # Newer models refuse these, so the SDK has no parameters for them any more.
+        sampling = {"temperature": request.temperature, "top_p": request.top_p}
         events: AsyncIterator[Any] = await self._client.messages.create(
             model=request.model,
             max_tokens=request.max_tokens,
-            system=request.system,
             messages=[{"role": "user", "content": request.prompt}],
             stream=True,
+            extra_body={name: value for name, value in sampling.items() if value is not None},
             **extra,
         )
         return events
@@ -84,9 +87,10 @@ class AnthropicProvider(WireProvider):
             return ErrorDetails()
         return ErrorDetails(tuple(str(value) for value in (error.error_code, error.type) if value))
 
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._client.close()
+    async def probe(self) -> Response:
+        """The list of models."""
+        headers = {"x-api-key": self._secret.get_secret_value(), "anthropic-version": _VERSION}
+        return await self.http.get(f"{self.base_url}/v1/models", headers=headers)
 
 
 class _Tokens:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.domain.errors import CallFailure, FailureKind, Fate, OrchError
 from orchestrator.domain.money import Usage
 from orchestrator.domain.tasks import Stage
+from orchestrator.domain.text import one_line
 
 
 class FinishReason(StrEnum):
@@ -33,6 +34,8 @@ class Timeouts(BaseModel):
 class ModelRequest(BaseModel):
     """One request to one model.
 
+    An empty `system` is not sent. The text ends before the first of `stop`, whether or not the vendor has a field for
+    it; a temperature above the vendor's highest is lowered to it, and left out for models that refuse it.
     `sections` are the named parts from which `prompt` was rendered; vendors on the wire ignore them and
     `stage`, simulated and scripted models answer by them.
     """
@@ -44,6 +47,8 @@ class ModelRequest(BaseModel):
     prompt: str
     max_tokens: int
     temperature: float | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
     json_schema: dict[str, Any] | None = None  # structured output in the vendor's native mode
     stage: Stage = Stage.GENERATE
     sections: dict[str, str] = Field(default_factory=dict)
@@ -61,9 +66,17 @@ class ModelAnswer(BaseModel):
 
 
 class ProviderError(OrchError):
-    """A request that gave no complete answer; `failure` says why and what it may have cost."""
+    """A request that gave no complete answer; `failure` says why and what it may have cost.
 
-    def __init__(self, failure: CallFailure) -> None:
+    Providers written by users raise it, or a class of `orchestrator.providers.errors`, with a text of their own.
+    """
+
+    text_kind: ClassVar[FailureKind] = FailureKind.SERVER
+    text_fate: ClassVar[Fate] = Fate.UNCERTAIN
+
+    def __init__(self, failure: CallFailure | str) -> None:
+        if isinstance(failure, str):
+            failure = CallFailure(kind=self.text_kind, fate=self.text_fate, message=one_line(failure))
         super().__init__(failure.message)
         self.failure = failure
 

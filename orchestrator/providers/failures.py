@@ -36,6 +36,16 @@ _BY_CODE = {
     "API_KEY_INVALID": FailureKind.AUTH,
 }
 
+# Types that errors inside of a stream have in place of a status.
+_BY_EVENT = {
+    "rate_limit_error": FailureKind.RATE_LIMIT,
+    "rate_limit_exceeded": FailureKind.RATE_LIMIT,
+    "authentication_error": FailureKind.AUTH,
+    "permission_error": FailureKind.AUTH,
+    "not_found_error": FailureKind.NOT_FOUND,
+    "invalid_request_error": FailureKind.BAD_REQUEST,
+}
+
 _PLAIN_CODE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 
 
@@ -52,6 +62,17 @@ def kind_of_status(
     return FailureKind.SERVER
 
 
+def kind_of_event(codes: Iterable[str], special: Mapping[str, FailureKind] | None = None) -> FailureKind:
+    """The kind of an error inside of a stream, by its codes: the vendor's, or a status that it would have had."""
+    known = {**_BY_CODE, **_BY_EVENT, **(special or {})}
+    for code in codes:
+        if code in known:
+            return known[code]
+        if code.isdigit() and len(code) == len("500"):
+            return kind_of_status(int(code), (), special)
+    return FailureKind.SERVER
+
+
 def status_failure(
     vendor: str,
     status: int,
@@ -64,7 +85,7 @@ def status_failure(
 ) -> CallFailure:
     """The failure that a status other than 200 is. `retry_after_s` is a hint from the body, if it has one."""
     codes = [code for code in codes if code]
-    shown = next((code for code in codes if _PLAIN_CODE.fullmatch(code)), "")
+    shown = next((code for code in codes if _PLAIN_CODE.fullmatch(code) and code != str(status)), "")
     message = f"{vendor}: HTTP {status}" + (f" ({shown})" if shown else "")
     hint = retry_after(headers, datetime.now(UTC))
     return CallFailure(

@@ -15,6 +15,7 @@ from google.genai.types import (
 from google.genai.types import (
     FinishReason as GeminiFinish,
 )
+from httpx2 import Response
 
 from orchestrator.domain.money import Usage
 from orchestrator.providers.base import FinishReason, ModelRequest
@@ -24,12 +25,10 @@ from orchestrator.providers.wire import (
     Piece,
     ProtocolViolation,
     WireProvider,
-    http_client,
     token_count,
 )
 from orchestrator.settings import VendorSettings
 
-_URL = "https://generativelanguage.googleapis.com"
 _VERSION_AT_END = re.compile(r"/(v\d\w*)/?$")
 
 _FILTERED = (
@@ -50,31 +49,31 @@ _FINISH = {
 }
 
 
-class GoogleProvider(WireProvider):
+class GoogleWire(WireProvider):
     """Gemini models. An address that ends in a version (`/v1beta`) names the version of the API."""
 
     def __init__(self, settings: VendorSettings) -> None:
         super().__init__(settings)
-        self._http = http_client()
-        base_url = settings.base_url or _URL
-        version = _VERSION_AT_END.search(base_url)
+        version = _VERSION_AT_END.search(self.base_url)
         # The SDK closes its connections when the client is collected: keep the client, not `client.aio`.
         self._client = Client(
             vertexai=False,
             api_key=settings.api_key.get_secret_value(),
             http_options=HttpOptions(
-                base_url=_VERSION_AT_END.sub("", base_url),
+                base_url=_VERSION_AT_END.sub("", self.base_url),
                 api_version=version.group(1) if version else None,
-                httpx_async_client=self._http,
+                httpx_async_client=self.http,
             ),
         )
 
     async def open(self, request: ModelRequest) -> AsyncIterator[Any]:
         """Start a streamed generation. The SDK sends it when the first event is asked for."""
         config = GenerateContentConfig(
-            system_instruction=request.system,
+            system_instruction=request.system or None,
             max_output_tokens=request.max_tokens,
             temperature=request.temperature,
+            top_p=request.top_p,
+            stop_sequences=list(request.stop) if request.stop and self.capabilities.takes_stop(request.model) else None,
             automatic_function_calling=AutomaticFunctionCallingConfig(disable=True),
             automatic_continuation=False,  # it would send further requests that nobody reserved
         )
@@ -114,11 +113,17 @@ class GoogleProvider(WireProvider):
             delay = re.fullmatch(r"(\d+(?:\.\d+)?)s", str(entry.get("retryDelay", "")))
             if delay:
                 retry_after_s = float(delay.group(1))
-        return ErrorDetails((*codes, str(error.status or "")), retry_after_s)
+        return ErrorDetails((*codes, str(error.status or ""), str(error.code)), retry_after_s)
+
+    async def probe(self) -> Response:
+        """The list of models."""
+        address = self.base_url if _VERSION_AT_END.search(self.base_url) else f"{self.base_url}/v1beta"
+        headers = {"x-goog-api-key": self._secret.get_secret_value()}
+        return await self.http.get(f"{address}/models", headers=headers)
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await super().aclose()
         self._client.close()
 
 

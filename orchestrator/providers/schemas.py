@@ -1,5 +1,6 @@
 """JSON schemas in the subset that the vendors' strict modes accept."""
 
+import json
 from typing import Any
 
 _KEPT = ("type", "enum", "const", "description", "format")
@@ -29,3 +30,8 @@ def strict_schema(schema: dict[str, Any]) -> dict[str, Any]:
     if "$defs" in schema:
         strict["$defs"] = {name: strict_schema(value) for name, value in schema["$defs"].items()}
     return strict
+
+
+def schema_as_text(schema: dict[str, Any]) -> str:
+    """The request for an answer that follows `schema`, where the vendor has no field for it."""
+    return f"Answer with one JSON object that follows this JSON Schema:\n{json.dumps(strict_schema(schema))}"

@@ -6,9 +6,10 @@ no text of the vendor in any message.
 """
 
 import asyncio
+import logging
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -19,12 +20,14 @@ import httpx2
 from orchestrator.domain.errors import CallFailure, FailureKind, Fate
 from orchestrator.domain.money import Usage
 from orchestrator.providers.base import FinishReason, ModelAnswer, ModelRequest, ProviderError, Timeouts
-from orchestrator.providers.failures import status_failure
+from orchestrator.providers.failures import kind_of_event, status_failure
+from orchestrator.providers.texts import AnswerText
 from orchestrator.settings import VendorSettings
 
 EVENT_STREAM = "text/event-stream"
-_KEEPALIVE_CONNECTIONS = 100
 _KEEPALIVE_S = 30.0
+
+_log = logging.getLogger(__name__)
 
 _NEVER_CONNECTED = (
     httpx2.ConnectError,
@@ -47,6 +50,14 @@ class ProtocolViolation(Exception):
     """The vendor's answer is not what its protocol says. The message is ours, without text of the vendor."""
 
 
+class NotSentError(Exception):
+    """The request was never sent: something that it needs could not be had."""
+
+    def __init__(self, failure: CallFailure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
 class ErrorDetails(NamedTuple):
     """What the body of an error status says: codes, most telling first, and a hint when to come back."""
 
@@ -55,7 +66,7 @@ class ErrorDetails(NamedTuple):
 
 
 @dataclass
-class _Exchange:
+class Exchange:
     """How far the request of the current task got."""
 
     timeouts: Timeouts
@@ -71,12 +82,18 @@ class _Gathered:
     finish: FinishReason | None = None
     usage: Usage | None = None
 
+    def add(self, text: str, on_text: Callable[[str], None]) -> None:
+        """Take a piece of the answer."""
+        if text:
+            self.texts.append(text)
+            on_text(text)
 
-_exchange: ContextVar[_Exchange] = ContextVar("exchange")
+
+exchange_of_task: ContextVar[Exchange] = ContextVar("exchange")
 
 
 async def _before_request(request: httpx2.Request) -> None:
-    exchange = _exchange.get()
+    exchange = exchange_of_task.get()
     exchange.sent = True
     # Whatever the SDK asked for. Reading is limited around the stream too: a stream may send signs of life that
     # the SDK does not show, and a limit on reading alone would never end it.
@@ -90,18 +107,22 @@ async def _before_request(request: httpx2.Request) -> None:
 
 
 async def _after_response(response: httpx2.Response) -> None:
-    _exchange.get().response = response
+    exchange_of_task.get().response = response
 
 
-def http_client() -> httpx2.AsyncClient:
-    """A client that obeys the limits of the current request. A redirect, which would carry the key, fails."""
+def http_client(settings: VendorSettings) -> httpx2.AsyncClient:
+    """A client that obeys the limits of the current request. A redirect, which would carry the key, fails.
+
+    Connections are shared by all requests: as many as run at once, each kept for the next request. How many run at
+    once is the caller's affair; a limit here would let requests wait where no one sees them.
+    """
+    if not settings.verify_ssl:
+        _log.warning("%s: certificates are not checked (%s)", settings.vendor, settings.definition.verify_ssl_name)
+    trusted = ssl.create_default_context(cafile=settings.ca_bundle) if settings.ca_bundle else True
     return httpx2.AsyncClient(
+        verify=trusted if settings.verify_ssl else False,
         follow_redirects=False,
-        limits=httpx2.Limits(
-            max_connections=None,
-            max_keepalive_connections=_KEEPALIVE_CONNECTIONS,
-            keepalive_expiry=_KEEPALIVE_S,
-        ),
+        limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=_KEEPALIVE_S),
         event_hooks={"request": [_before_request], "response": [_after_response]},
     )
 
@@ -116,17 +137,23 @@ def token_count(value: object) -> int:
 
 
 class WireProvider(ABC):
-    """A vendor that is spoken to over HTTP. Implements `Provider`; families fill in the abstract methods."""
+    """A vendor that is spoken to over HTTP. Implements `Provider`; families fill in the abstract methods.
 
-    special_codes: Mapping[str, FailureKind] = {}
+    Families use `http` for their requests, or give it to their SDK.
+    """
+
+    content_types: tuple[str, ...] = (EVENT_STREAM,)  # of a streamed answer
 
     def __init__(self, settings: VendorSettings) -> None:
         self.vendor = settings.vendor
+        self.capabilities = settings.definition.capabilities
+        self.base_url = (settings.base_url or "").rstrip("/")
+        self.http = http_client(settings)
         self._secret = settings.api_key
 
     @abstractmethod
     async def open(self, request: ModelRequest) -> AsyncIterator[Any]:
-        """Send the request and return the SDK's stream of events."""
+        """Send the request and return the stream of events."""
 
     @abstractmethod
     def pieces(self, events: AsyncIterator[Any]) -> AsyncGenerator[Piece]:
@@ -134,30 +161,59 @@ class WireProvider(ABC):
 
     @abstractmethod
     def error_details(self, error: Exception) -> ErrorDetails:
-        """What the SDK's error for an error status carries."""
+        """What the error for an error status, or for an error inside of the stream, carries."""
 
     @abstractmethod
+    async def probe(self) -> httpx2.Response:
+        """Ask for something that costs nothing, such as the list of models."""
+
     async def aclose(self) -> None:
         """Close the connections."""
+        await self.http.aclose()
 
     async def complete(self, request: ModelRequest, on_text: Callable[[str], None]) -> ModelAnswer:
         """See `Provider.complete`."""
-        exchange = _Exchange(request.timeouts)
-        token = _exchange.set(exchange)
+        exchange = Exchange(request.timeouts)
+        token = exchange_of_task.set(exchange)
         try:
-            return await self._stream(request, on_text)
+            return await self._stream(self._within_rules(request), on_text)
         except Exception as error:  # noqa: BLE001 - whatever an SDK raises becomes one classified failure
             failure = self._failure(error, exchange)
         finally:
-            _exchange.reset(token)
+            exchange_of_task.reset(token)
             if exchange.response is not None:
                 await exchange.response.aclose()
         # Outside of the handler, so that no error of an SDK, which may quote the vendor, is chained to ours.
         raise ProviderError(failure)
 
+    async def reachable(self, timeout_s: float) -> bool:
+        """Whether the vendor answers and takes the key, as far as that can be known without a cost."""
+        limits = Timeouts(connect_s=timeout_s, first_byte_s=timeout_s, between_chunks_s=timeout_s)
+        token = exchange_of_task.set(Exchange(limits))
+        try:
+            async with asyncio.timeout(timeout_s):
+                response = await self.probe()
+                return response.status_code == httpx2.codes.OK
+        except Exception as error:  # noqa: BLE001 - a health check has no other answer than yes and no
+            _log.debug("%s: not reachable (%s)", self.vendor, type(error).__name__)
+            return False
+        finally:
+            exchange_of_task.reset(token)
+
+    def _within_rules(self, request: ModelRequest) -> ModelRequest:
+        """The request without what its model refuses."""
+        if request.temperature is None and request.top_p is None:
+            return request
+        if not self.capabilities.takes_temperature(request.model):
+            return request.model_copy(update={"temperature": None, "top_p": None})
+        if request.temperature is None or request.temperature <= self.capabilities.temperature_max:
+            return request
+        return request.model_copy(update={"temperature": self.capabilities.temperature_max})
+
     async def _stream(self, request: ModelRequest, on_text: Callable[[str], None]) -> ModelAnswer:
         limits = request.timeouts
         gathered = _Gathered()
+        answer = AnswerText(thinking_inline=self.capabilities.thinking == "inline", stop=request.stop)
         async with asyncio.timeout(limits.connect_s + limits.first_byte_s):
             events = await self.open(request)
         wait_s = limits.first_byte_s
@@ -165,25 +221,27 @@ class WireProvider(ABC):
             while True:
                 async with asyncio.timeout(wait_s):
                     piece = await anext(pieces, None)
-                self._require_event_stream()
+                self._require_content_type()
                 if piece is None:
                     break
                 gathered.finish = piece.finish or gathered.finish
                 gathered.usage = piece.usage or gathered.usage
                 if piece.text:
-                    gathered.texts.append(piece.text)
-                    on_text(piece.text)
+                    gathered.add(answer.take(piece.text), on_text)
                     wait_s = limits.between_chunks_s
         if gathered.finish is None:
             raise ConnectionError("the stream ended before the answer did")
+        gathered.add(answer.rest(), on_text)
         return ModelAnswer(text="".join(gathered.texts), usage=gathered.usage, finish=gathered.finish)
 
-    def _require_event_stream(self) -> None:
-        response = _exchange.get().response
-        if response is not None and not response.headers.get("content-type", "").startswith(EVENT_STREAM):
-            raise ProtocolViolation("the answer is not an event stream")
+    def _require_content_type(self) -> None:
+        response = exchange_of_task.get().response
+        if response is not None and not response.headers.get("content-type", "").startswith(self.content_types):
+            raise ProtocolViolation("the answer is not a stream")
 
-    def _failure(self, error: Exception, exchange: _Exchange) -> CallFailure:
+    def _failure(self, error: Exception, exchange: Exchange) -> CallFailure:
+        if isinstance(error, NotSentError):
+            return error.failure
         response = exchange.response
         if response is not None and response.status_code != httpx2.codes.OK:
             details = self.error_details(error)
@@ -192,12 +250,15 @@ class WireProvider(ABC):
                 response.status_code,
                 response.headers,
                 details.codes,
-                special=self.special_codes,
+                special=self.capabilities.error_codes,
                 retry_after_s=details.retry_after_s,
                 secrets=(self._secret.get_secret_value(),),
             )
         cause = _transport_error(error)
         kind, words = _kind_without_status(error, cause, answered=response is not None)
+        codes = self.error_details(error).codes if response is not None else ()
+        if codes:
+            kind, words = kind_of_event(codes, self.capabilities.error_codes), "an error inside of the stream"
         never_sent = not exchange.sent or isinstance(cause, _NEVER_CONNECTED)
         return CallFailure(
             kind=kind,

@@ -1,5 +1,6 @@
 """Configuration from the environment."""
 
-from orchestrator.settings.settings import Settings, SimulationSettings, VendorSettings, load_settings
+from orchestrator.settings.access import VendorSettings
+from orchestrator.settings.settings import Settings, SimulationSettings, load_settings
 
 __all__ = ["Settings", "SimulationSettings", "VendorSettings", "load_settings"]

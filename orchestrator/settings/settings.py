@@ -2,22 +2,15 @@
 
 import os
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestrator.domain.errors import UserInputError
-from orchestrator.settings.vendors import VENDORS
-
-
-class VendorSettings(BaseModel):
-    """Credentials and address of one vendor that has a key."""
-
-    model_config = ConfigDict(frozen=True)
-
-    vendor: str
-    api_key: SecretStr
-    base_url: str | None
+from orchestrator.settings.access import Access, VendorSettings, find_access
+from orchestrator.settings.declared import declared_vendors
+from orchestrator.settings.vendors import VENDORS, VendorDefinition
 
 
 class SimulationSettings(BaseModel):
@@ -33,7 +26,11 @@ class SimulationSettings(BaseModel):
 
 
 class Settings(BaseModel):
-    """All settings. `environment` is the merged environment that a child process (the worker) gets."""
+    """All settings. `environment` is the merged environment that a child process (the worker) gets.
+
+    The vendors are looked up when they are first asked for: only then a key command runs, Ollama is asked and the
+    file of declared endpoints is read, and only then UserInputError says what is wrong there.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,8 +43,26 @@ class Settings(BaseModel):
     temporal_bin: str = ""
     sandbox: str = ""  # "unsafe": run generated code without a sandbox
     simulation: SimulationSettings = SimulationSettings()
-    vendors: dict[str, VendorSettings] = {}
     environment: dict[str, str] = Field(default_factory=dict, repr=False)
+
+    @cached_property
+    def definitions(self) -> dict[str, VendorDefinition]:
+        """Every vendor that could be used: the built-in ones and the declared endpoints."""
+        return {**VENDORS, **declared_vendors(self.environment, self.home)}
+
+    @property
+    def vendors(self) -> dict[str, VendorSettings]:
+        """The vendors that can be used."""
+        return self._access.vendors
+
+    @property
+    def unusable(self) -> dict[str, str]:
+        """The other ones, and why not."""
+        return self._access.unusable
+
+    @cached_property
+    def _access(self) -> Access:
+        return find_access(self.environment, self.definitions)
 
     @property
     def embedded(self) -> bool:
@@ -92,7 +107,6 @@ def load_settings(environment: Mapping[str, str] | None = None, folder: Path | N
         temporal_bin=env.get("ORCH_TEMPORAL_BIN", ""),
         sandbox=sandbox,
         simulation=_simulation(env),
-        vendors=_vendors(env),
         environment=env,
     )
 
@@ -117,16 +131,3 @@ def _simulation(env: Mapping[str, str]) -> SimulationSettings:
         first = error.errors()[0]
         name = _SIMULATION_NAMES[str(first["loc"][0])]
         raise UserInputError(f"{name}={env[name]!r}: {first['msg']}") from None
-
-
-def _vendors(env: Mapping[str, str]) -> dict[str, VendorSettings]:
-    found: dict[str, VendorSettings] = {}
-    for vendor, definition in VENDORS.items():
-        key = next((env[name] for name in definition.key_names if env.get(name)), None)
-        if key:
-            found[vendor] = VendorSettings(
-                vendor=vendor,
-                api_key=SecretStr(key.strip()),
-                base_url=env.get(definition.base_url_name) or definition.base_url,
-            )
-    return found

@@ -7,11 +7,22 @@ from http import HTTPStatus
 from orchestrator.domain.money import Usage
 from orchestrator.providers.base import FinishReason
 from orchestrator.testing.vendor_connection import Connection
+from orchestrator.testing.vendor_dialects import DIALECTS
 from orchestrator.testing.vendor_events import StreamFormat, error_body
-from orchestrator.testing.vendor_formats import FORMATS
+from orchestrator.testing.vendor_formats import AnthropicFormat, GoogleFormat, OpenAIFormat
+from orchestrator.testing.vendor_native_formats import GigaChatFormat, OllamaFormat, YandexFormat
 from orchestrator.testing.vendor_records import RequestRecord
 from orchestrator.testing.vendor_script import BYTES_PER_TOKEN, Fault, Reply, VendorRequest, tokens
 from orchestrator.testing.vendor_wire import Route
+
+_FORMATS: dict[str, type[StreamFormat]] = {
+    "openai_compatible": OpenAIFormat,
+    "anthropic": AnthropicFormat,
+    "google": GoogleFormat,
+    "gigachat": GigaChatFormat,
+    "yandex": YandexFormat,
+    "ollama": OllamaFormat,
+}
 
 _HTML = b"<html><body><h1>It works!</h1></body></html>"
 _BROKEN_STREAMS = (
@@ -44,7 +55,7 @@ async def send_answer(
         await asyncio.Event().wait()
     elif reply.status != HTTPStatus.OK:
         record.status = reply.status
-        connection.respond(reply.status, reply.headers, error_body(where.family, reply))
+        connection.respond(reply.status, reply.headers, error_body(where, reply))
     elif reply.fault is Fault.HTML:
         record.status = reply.status
         connection.respond(reply.status, {"content-type": "text/html"}, _HTML)
@@ -60,10 +71,11 @@ async def _send_text(
     on_progress: Callable[[], None],
 ) -> None:
     usage = reply.usage or _usage(record.request, reply.text, reply.hidden)
-    form = FORMATS[where.family](record.request.model, reply, usage)
+    kind = DIALECTS.get(where.vendor) or _FORMATS[where.family]
+    form = kind(record.request, reply, usage)
     record.status = HTTPStatus.OK.value
     if record.request.stream:
-        connection.start_stream()
+        connection.start_stream(form.content_type)
         await _stream(connection, form, record, on_progress)
     else:
         record.sent = reply.text

@@ -61,9 +61,9 @@ class Connection(asyncio.Protocol):
         """Send a whole response."""
         self.write(_head(status, {**headers, "content-length": str(len(body))}) + body)
 
-    def start_stream(self) -> None:
-        """Send the head of an event stream."""
-        self.write(_head(HTTPStatus.OK, {"content-type": "text/event-stream", "transfer-encoding": "chunked"}))
+    def start_stream(self, content_type: str) -> None:
+        """Send the head of a stream."""
+        self.write(_head(HTTPStatus.OK, {"content-type": content_type, "transfer-encoding": "chunked"}))
 
     def send_chunk(self, data: bytes) -> None:
         """Send one piece of a stream."""

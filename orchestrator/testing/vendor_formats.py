@@ -4,13 +4,12 @@ from typing import Any
 
 from orchestrator.providers.base import FinishReason
 from orchestrator.testing.vendor_events import StreamFormat, compact, named_event, sse
-from orchestrator.testing.vendor_script import Fault, tokens
+from orchestrator.testing.vendor_script import Fault
 
 _OPENAI_FINISH = {
     FinishReason.STOP: "stop",
     FinishReason.LENGTH: "length",
     FinishReason.REFUSAL: "stop",
-    FinishReason.FILTER: "content_filter",
 }
 _ANTHROPIC_FINISH = {
     FinishReason.STOP: "end_turn",
@@ -27,7 +26,9 @@ _GOOGLE_FINISH = {
 
 
 class OpenAIFormat(StreamFormat):
-    """Chat Completions chunks."""
+    """Chat Completions chunks. Vendors that differ have a subclass each."""
+
+    filter_word = "content_filter"
 
     def thought(self, text: str) -> bytes:
         """A chunk with reasoning, as DeepSeek and others send it."""
@@ -39,7 +40,7 @@ class OpenAIFormat(StreamFormat):
 
     def end(self) -> bytes:
         """The finish reason, the usage in a chunk without choices, and the end mark."""
-        finish = self.reply.finish_text or _OPENAI_FINISH[self.reply.finish]
+        finish = self.reply.finish_text or self._finish_word()
         refusal = self._chunk({"refusal": "no"}) if self.reply.finish is FinishReason.REFUSAL else b""
         null = self._chunk({"content": None}) if self.reply.fault is Fault.NULL_CONTENT else b""
         return refusal + null + self._chunk({}, finish) + self._usage() + b"data: [DONE]\n\n"
@@ -55,9 +56,25 @@ class OpenAIFormat(StreamFormat):
     def body(self) -> bytes:
         """The whole answer without a stream."""
         message = {"role": "assistant", "content": self.reply.text}
-        choice = {"index": 0, "message": message, "finish_reason": _OPENAI_FINISH[self.reply.finish]}
+        choice = {"index": 0, "message": message, "finish_reason": self._finish_word()}
         base = {"id": "c1", "object": "chat.completion", "created": 1, "model": self.model}
         return compact({**base, "choices": [choice], "usage": self._usage_object()})
+
+    def usage_is_asked_for(self) -> bool:
+        """Whether the stream ends with usage."""
+        options = self.request.body.get("stream_options")
+        return isinstance(options, dict) and bool(options.get("include_usage"))
+
+    def cached(self, tokens: int) -> dict[str, Any]:
+        """The count of cached input."""
+        return {"prompt_tokens_details": {"cached_tokens": tokens}}
+
+    def output(self, tokens: int) -> dict[str, Any]:
+        """The count of output."""
+        return {"completion_tokens": tokens}
+
+    def _finish_word(self) -> str:
+        return self.filter_word if self.reply.finish is FinishReason.FILTER else _OPENAI_FINISH[self.reply.finish]
 
     def _chunk(self, delta: dict[str, Any], finish: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
@@ -67,7 +84,7 @@ class OpenAIFormat(StreamFormat):
         return {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": self.model}
 
     def _usage(self) -> bytes:
-        usage = self._usage_object()
+        usage = self._usage_object() if self.usage_is_asked_for() else None
         return b"" if usage is None else sse({**self._base(), "choices": [], "usage": usage})
 
     def _usage_object(self) -> dict[str, Any] | None:
@@ -76,9 +93,9 @@ class OpenAIFormat(StreamFormat):
             return None
         return {
             "prompt_tokens": usage.input_tokens,
-            "completion_tokens": usage.output_tokens,
             "total_tokens": usage.input_tokens + usage.output_tokens,
-            "prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens},
+            **self.output(usage.output_tokens),
+            **self.cached(usage.cached_input_tokens),
         }
 
 
@@ -113,8 +130,9 @@ class AnthropicFormat(StreamFormat):
         return self._message_start() + named_event({"type": "message_stop"})
 
     def error(self) -> bytes:
-        """An overload in mid-stream."""
-        return named_event({"type": "error", "error": {"type": "overloaded_error", "message": "scripted error"}})
+        """An error in mid-stream, an overload if nothing else is scripted."""
+        error = {"type": self.reply.error_type or "overloaded_error", "message": self.reply.error_message}
+        return named_event({"type": "error", "error": error})
 
     def malformed(self) -> bytes:
         """A named event that is not JSON."""
@@ -180,7 +198,8 @@ class GoogleFormat(StreamFormat):
 
     def error(self) -> bytes:
         """An error object in the stream."""
-        return sse({"error": {"code": 503, "message": "scripted error", "status": "UNAVAILABLE"}})
+        code = int(self.reply.error_code or 503)
+        return sse({"error": {"code": code, "message": self.reply.error_message, "status": "UNAVAILABLE"}})
 
     def body(self) -> bytes:
         """The whole answer without a stream."""
@@ -200,7 +219,7 @@ class GoogleFormat(StreamFormat):
         usage = self.reported
         if usage is None:
             return {}
-        thoughts = tokens(self.reply.hidden) if self.reply.hidden else 0
+        thoughts = self.thought_tokens
         counts = {
             "promptTokenCount": usage.input_tokens,
             "cachedContentTokenCount": usage.cached_input_tokens,
@@ -209,10 +228,3 @@ class GoogleFormat(StreamFormat):
             "totalTokenCount": usage.input_tokens + usage.output_tokens,
         }
         return {"usageMetadata": counts}
-
-
-FORMATS: dict[str, type[StreamFormat]] = {
-    "openai": OpenAIFormat,
-    "anthropic": AnthropicFormat,
-    "google": GoogleFormat,
-}

@@ -63,6 +63,7 @@ class Reply(Frozen):
     error_type: str = ""
     error_code: str = ""
     error_message: str = "scripted error"
+    flagged: str = ""  # the input that a moderation flagged, in the body of an error of OpenRouter
 
     def pieces(self) -> list[str]:
         """The text in `chunks` pieces, none of them empty."""

@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import signal
+import ssl
 import sys
 import threading
 import time
@@ -21,22 +22,32 @@ from orchestrator.domain.model import ModelSpec
 from orchestrator.settings.vendors import VENDORS
 from orchestrator.testing.vendor_answers import send_answer
 from orchestrator.testing.vendor_connection import Connection, Incoming
+from orchestrator.testing.vendor_desk import OAUTH_PATH, VendorDesk
+from orchestrator.testing.vendor_dialects import refusal
 from orchestrator.testing.vendor_records import RequestRecord, billed_micro
-from orchestrator.testing.vendor_script import Script, VendorRequest, from_rules, load_script
+from orchestrator.testing.vendor_script import Reply, Script, VendorRequest, from_rules, load_script
 from orchestrator.testing.vendor_wire import Route, parse, route
 
 _LOOPBACK = "127.0.0.1"
+_BACKLOG = 1024
 _CREDENTIALS = ("authorization", "x-api-key", "x-goog-api-key")
+_NO_TOKEN = Reply(status=401, error_message="Token has expired")
 
 
 class FakeVendorServer:
     """Every vendor at one port. `script` chooses the answers; it may be replaced while the server runs.
 
-    `requests` are the records of all requests so far, in order of arrival.
+    `requests` are the records of all requests for a completion so far, in order of arrival; `desk` answers the other
+    ones. `connections_made` counts connections. With `tls` the server speaks HTTPS.
     """
 
-    def __init__(self, script: Script | None = None, log: Path | None = None) -> None:
+    def __init__(
+        self, script: Script | None = None, log: Path | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.script: Script = script or from_rules(())
+        self.desk = VendorDesk()
+        self.connections_made = 0
+        self._tls = tls
         self.requests: list[RequestRecord] = []
         self.port = 0
         self._log_path = log
@@ -76,6 +87,8 @@ class FakeVendorServer:
     def forget(self) -> None:
         """Drop all records and counts, as if nothing had been asked yet."""
         self.requests = []
+        self.connections_made = 0
+        self.desk.forget()
         self._counts.clear()
 
     def refuse(self) -> None:
@@ -111,9 +124,13 @@ class FakeVendorServer:
 
     async def _accept(self) -> None:
         self._listener = await self._loop.create_server(
-            lambda: Connection(self._handle, self._connections), _LOOPBACK, self.port, reuse_address=True
+            self._connection, _LOOPBACK, self.port, reuse_address=True, backlog=_BACKLOG, ssl=self._tls
         )
         self.port = self._listener.sockets[0].getsockname()[1]
+
+    def _connection(self) -> Connection:
+        self.connections_made += 1
+        return Connection(self._handle, self._connections)
 
     async def _refuse(self) -> None:
         if self._listener is not None:
@@ -125,6 +142,8 @@ class FakeVendorServer:
         await asyncio.gather(*(event.wait() for event in gone))
 
     async def _handle(self, incoming: Incoming, connection: Connection) -> None:
+        if self.desk.serve(incoming, connection):
+            return
         where = route(incoming.path.split("?", 1)[0])
         body = _json_object(incoming.body)
         if where is None or body is None:
@@ -133,12 +152,18 @@ class FakeVendorServer:
         record = self._record(where, body, incoming)
         self._note(record, "received")
         try:
-            reply = self.script(record.request)
+            reply = self._reply(where, record, incoming)
             await send_answer(connection, where, reply, record, lambda: self._note(record, "streaming"))
         finally:
             record.disconnected = connection.lost and not record.complete
             record.ended_s = time.time()
             self._note(record, "finished")
+
+    def _reply(self, where: Route, record: RequestRecord, incoming: Incoming) -> Reply:
+        if where.family == "gigachat" and not self.desk.accepts(incoming.headers.get("authorization", "")):
+            return _NO_TOKEN
+        request = record.request
+        return refusal(request.vendor, request.model, request.body) or self.script(request)
 
     def _record(self, where: Route, body: dict[str, Any], incoming: Incoming) -> RequestRecord:
         parsed = parse(where, body)
@@ -168,20 +193,28 @@ class FakeVendorServer:
             self._changed.notify_all()
 
 
-def base_url(port: int, vendor: str) -> str:
-    """The base URL of `vendor` at the fake server on `port`."""
-    root = f"http://{_LOOPBACK}:{port}"
-    if VENDORS[vendor].family != "openai":
+def base_url(port: int, vendor: str, scheme: str = "http") -> str:
+    """The base URL of `vendor`, built in or declared, at the fake server on `port`."""
+    root = f"{scheme}://{_LOOPBACK}:{port}"
+    family = VENDORS[vendor].family if vendor in VENDORS else "openai_compatible"
+    if family == "gigachat":
+        return f"{root}/gigachat/api/v1"
+    if family != "openai_compatible":
         return root
     return f"{root}/v1" if vendor == "openai" else f"{root}/{vendor}/v1"
 
 
-def environment(port: int, vendors: Iterable[str]) -> dict[str, str]:
+def environment(port: int, vendors: Iterable[str], scheme: str = "http") -> dict[str, str]:
     """Variables that give each of `vendors` a key and the address of the fake server on `port`."""
     variables: dict[str, str] = {}
-    for vendor in vendors:
-        variables[VENDORS[vendor].key_names[0]] = f"test-key-of-{vendor}-0123456789"
-        variables[VENDORS[vendor].base_url_name] = base_url(port, vendor)
+    for definition in (VENDORS[vendor] for vendor in vendors):
+        for key_name in definition.key_names[:1]:
+            variables[key_name] = f"test-key-of-{definition.name}-0123456789"
+        variables[definition.base_url_name] = base_url(port, definition.name, scheme)
+        if definition.family == "gigachat":
+            variables["GIGACHAT_AUTH_URL"] = f"{scheme}://{_LOOPBACK}:{port}{OAUTH_PATH}"
+        if definition.family == "yandex":
+            variables["YANDEX_FOLDER_ID"] = "folder-of-tests"
     return variables
 
 

@@ -5,14 +5,16 @@ import socket
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
 from orchestrator.domain.errors import CallFailure
-from orchestrator.providers.base import ModelAnswer, ModelRequest, Provider, ProviderError, Timeouts
+from orchestrator.domain.money import Usage
+from orchestrator.providers.base import ModelAnswer, ModelRequest, ProviderError, Timeouts
 from orchestrator.providers.registry import open_provider
-from orchestrator.settings import load_settings
+from orchestrator.providers.wire import WireProvider
+from orchestrator.settings import VendorSettings, load_settings
 from orchestrator.settings.vendors import VENDORS
 from orchestrator.testing.vendor_records import RequestRecord
 from orchestrator.testing.vendor_script import Reply, Script, from_rules
@@ -20,7 +22,23 @@ from orchestrator.testing.vendor_server import FakeVendorServer, environment
 
 Result = TypeVar("Result")
 
-TESTED = ("openai", "anthropic", "google", "deepseek")
+# An endpoint that a user declares, which lacks whatever a declaration can say that it lacks.
+PLAIN = "plain"
+PLAIN_DECLARATION = """\
+vendors:
+  plain:
+    base_url: {url}/plain/v1
+    capabilities:
+      structured_output: prompt
+      stream_usage: never
+      system_role: user
+      temperature_max: 0.9
+      stop: false
+      thinking: inline
+      prompt_cache: none
+"""
+
+TESTED = (*VENDORS, PLAIN)
 PATIENT = Timeouts(connect_s=20.0, first_byte_s=20.0, between_chunks_s=20.0)
 SHORT = Timeouts(connect_s=0.5, first_byte_s=0.5, between_chunks_s=0.3)
 SYSTEM = "stage: generate\nYou write code."
@@ -29,11 +47,14 @@ SYSTEM = "stage: generate\nYou write code."
 class Family:
     """One vendor at a fake server of its own. Everything runs in one event loop, as in a worker."""
 
-    def __init__(self, vendor: str, server: FakeVendorServer, runner: asyncio.Runner) -> None:
+    def __init__(self, vendor: str, server: FakeVendorServer, runner: asyncio.Runner, folder: Path) -> None:
         self.vendor = vendor
         self.server = server
-        self.key = server.environment([vendor])[VENDORS[vendor].key_names[0]]
-        self.provider = self.opened_at(server.port)
+        self.settings = settings_of(vendor, server, folder)
+        self.capabilities = self.settings.definition.capabilities
+        self.wire = self.settings.definition.family
+        self.key = self.settings.api_key.get_secret_value()
+        self.provider = open_provider(self.settings)
         self.pieces: list[str] = []
         self._runner = runner
 
@@ -41,10 +62,14 @@ class Family:
         """Run `work` in the loop of the provider."""
         return self._runner.run(work)
 
-    def opened_at(self, port: int) -> Provider:
+    def opened_at(self, port: int) -> WireProvider:
         """A provider of its own whose vendor is at `port`."""
-        settings = load_settings(environment(port, [self.vendor]), folder=Path("/nonexistent"))
-        return open_provider(settings.vendors[self.vendor])
+        ours, theirs = f":{self.server.port}", f":{port}"
+        moved = {
+            "base_url": (self.settings.base_url or "").replace(ours, theirs),
+            "options": {name: value.replace(ours, theirs) for name, value in self.settings.options.items()},
+        }
+        return open_provider(self.settings.model_copy(update=moved))
 
     def script(self, script: Script | Reply) -> None:
         """Answer as scripted from now on."""
@@ -60,10 +85,38 @@ class Family:
             self.ask(request)
         return caught.value.failure
 
+    def seen(self, usage: Usage) -> Usage | None:
+        """What of the usage that a vendor counts can be known by what it declares to report."""
+        if self.capabilities.stream_usage == "never":
+            return None
+        if self.capabilities.prompt_cache == "none":
+            return usage.model_copy(update={"cached_input_tokens": 0})
+        return usage
+
     @property
     def last(self) -> RequestRecord:
         """The record of the last request."""
         return self.server.requests[-1]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Where the last request has its temperature and the like."""
+        body: Any = self.last.request.body
+        place = {"google": "generationConfig", "yandex": "completionOptions", "ollama": "options"}.get(self.wire)
+        found: dict[str, Any] = body[place] if place else body
+        return found
+
+
+def settings_of(vendor: str, server: FakeVendorServer, folder: Path) -> VendorSettings:
+    """The settings of `vendor`, read as from a user's environment and files."""
+    variables = {"HOME": str(folder)}
+    if vendor in VENDORS:
+        variables |= environment(server.port, [vendor])
+    else:
+        declaration = folder / f"{vendor}.yaml"
+        declaration.write_text(PLAIN_DECLARATION.format(url=server.url), encoding="utf-8")
+        variables["ORCH_VENDORS_FILE"] = str(declaration)
+    return load_settings(variables, folder=folder).vendors[vendor]
 
 
 def ask(prompt: str = "Write a stack.", **changes: object) -> ModelRequest:
@@ -86,10 +139,10 @@ def full_port() -> Iterator[int]:
 
 
 @pytest.fixture(scope="session", params=TESTED)
-def opened_family(request: pytest.FixtureRequest) -> Iterator[Family]:
+def opened_family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Family]:
     """Each vendor in turn, opened once: making the clients of the SDKs takes longer than the tests."""
     with FakeVendorServer() as server, asyncio.Runner() as runner:
-        opened = Family(request.param, server, runner)
+        opened = Family(request.param, server, runner, tmp_path_factory.mktemp("vendor"))
         yield opened
         opened.run(opened.provider.aclose())
 

@@ -9,7 +9,7 @@ from orchestrator.domain.answers import PlanAnswer
 from orchestrator.domain.money import Usage
 from orchestrator.providers.base import FinishReason, ModelAnswer
 from orchestrator.testing.vendor_script import Fault, Reply
-from tests.conformance.harness import Family, ask, family, opened_family
+from tests.conformance.harness import Family, ask, family, full_port, opened_family
 
 __all__ = ["family", "opened_family"]
 
@@ -28,18 +28,19 @@ def test_text_arrives_in_pieces_and_whole(family: Family) -> None:
 def test_usage_includes_cached_input(family: Family) -> None:
     usage = Usage(input_tokens=100, cached_input_tokens=40, output_tokens=30)
     family.script(Reply(text=TEXT, usage=usage))
-    assert family.ask().usage == usage
+    assert family.ask().usage == family.seen(usage)
 
 
 def test_computed_usage_is_what_the_server_counted(family: Family) -> None:
     family.script(Reply(text=TEXT))
-    assert family.ask().usage == family.last.usage
+    assert family.ask().usage == family.seen(family.last.usage)
 
 
 def test_hidden_reasoning_is_billed_but_no_text(family: Family) -> None:
     family.script(Reply(text=TEXT, hidden="let me think " * 20))
     answer = family.ask()
-    assert (answer.text, answer.usage) == (TEXT, family.last.usage)
+    assert (answer.text, "".join(family.pieces)) == (TEXT, TEXT)
+    assert answer.usage == family.seen(family.last.usage)
     assert family.last.usage.output_tokens > len(TEXT) // 4 + 60
 
 
@@ -60,37 +61,88 @@ def test_an_answer_that_ended_by_its_length_says_so(family: Family) -> None:
     family.script(Reply(text=TEXT * 100))
     answer = family.ask(ask(max_tokens=20))
     assert answer.finish is FinishReason.LENGTH
-    assert answer.usage is not None
-    assert answer.usage.output_tokens <= 20
+    assert family.last.usage.output_tokens <= 20
 
 
 @pytest.mark.parametrize("scripted", [FinishReason.REFUSAL, FinishReason.FILTER])
 def test_refusal_and_filter_are_told_apart_where_the_vendor_does(family: Family, scripted: FinishReason) -> None:
     family.script(Reply(text="I cannot", finish=scripted))
-    expected = {"anthropic": FinishReason.REFUSAL, "google": FinishReason.FILTER}.get(family.vendor, scripted)
-    assert family.ask().finish is expected
+    one_word = {
+        "anthropic": FinishReason.REFUSAL,
+        "google": FinishReason.FILTER,
+        "gigachat": FinishReason.FILTER,
+        "yandex": FinishReason.FILTER,
+        "ollama": FinishReason.STOP,
+    }
+    assert family.ask().finish is one_word.get(family.wire, scripted)
 
 
 def test_the_request_on_the_wire(family: Family) -> None:
     family.script(Reply(text="ok"))
     family.ask(ask(temperature=0.3, max_tokens=77))
     sent = family.last.request
-    assert (sent.model, sent.system, sent.prompt) == ("some-model", ask().system, ask().prompt)
-    assert (sent.max_tokens, sent.stage, sent.stream) == (77, "generate", True)
-    parameters: Any = sent.body["generationConfig"] if family.vendor == "google" else sent.body
-    assert parameters["temperature"] == 0.3
-    if family.vendor == "openai":
-        assert "max_completion_tokens" in sent.body
-        assert "max_tokens" not in sent.body
-        assert sent.body["stream_options"] == {"include_usage": True}
-    if family.vendor == "deepseek":
-        assert "max_tokens" in sent.body
+    if family.capabilities.system_role == "system":
+        assert (sent.system, sent.prompt, sent.stage) == (ask().system, ask().prompt, "generate")
+    else:
+        assert (sent.system, sent.prompt) == ("", f"{ask().system}\n\n{ask().prompt}")
+    assert (sent.model, sent.max_tokens, sent.stream) == ("some-model", 77, True)
+    assert family.parameters["temperature"] == 0.3
+    if family.wire == "openai_compatible":
+        names = {"max_tokens", "max_completion_tokens"} & sent.body.keys()
+        assert names == {family.capabilities.max_tokens}
+        asked = sent.body.get("stream_options")
+        assert asked == ({"include_usage": True} if family.capabilities.stream_usage == "asked" else None)
 
 
-def test_no_temperature_is_sent_unless_asked_for(family: Family) -> None:
-    family.script(Reply(text="ok"))
+def test_no_system_text_is_no_system_message(family: Family) -> None:
+    family.ask(ask(system=""))
+    assert (family.last.request.system, family.last.request.prompt) == ("", ask().prompt)
+    assert '"system"' not in str(family.last.request.body).replace("'", '"')
+
+
+def test_nothing_is_sent_that_was_not_asked_for(family: Family) -> None:
     family.ask()
-    assert "temperature" not in str(family.last.request.body)
+    sent = str(family.last.request.body)
+    assert not [name for name in ("temperature", "top_p", "topP", "stop", "response_format") if f"'{name}" in sent]
+
+
+def test_a_temperature_that_is_too_high_is_lowered(family: Family) -> None:
+    family.ask(ask(temperature=2.0))
+    assert family.parameters["temperature"] == family.capabilities.temperature_max
+
+
+SOME_MODEL = {
+    "openai": ("gpt-6.1-sol", "gpt-5-mini", "o3"),
+    "anthropic": ("claude-sonnet-5-5", "claude-haiku-5-5"),
+    "google": ("gemini-4-argon",),
+    "deepseek": ("deepseek-reasoner", "deepseek-flash", "deepseek-v4-pro"),
+    "kimi": ("kimi-k2.6", "kimi-k2.7-code", "kimi-k3.1-pro"),
+}
+
+
+def test_models_that_refuse_a_temperature_get_none(family: Family) -> None:
+    models = SOME_MODEL.get(family.vendor, ())
+    assert bool(models) == bool(family.capabilities.no_temperature)
+    for model in models:
+        family.ask(ask(model=model, temperature=0.3, top_p=0.9))
+        assert not {"temperature", "top_p", "topP"} & family.parameters.keys()
+
+
+def test_the_text_ends_before_a_stop_sequence(family: Family) -> None:
+    family.script(Reply(text="one two END three END four", chunks=13))
+    answer = family.ask(ask(stop=("never", "END")))
+    assert (answer.text, "".join(family.pieces)) == ("one two ", "one two ")
+    assert answer.usage == family.seen(family.last.usage)
+    field = {"anthropic": "stop_sequences", "google": "stopSequences"}.get(family.wire, "stop")
+    sent = family.parameters.get(field)
+    assert sent == (["never", "END"] if family.capabilities.stop else None)
+
+
+def test_models_that_refuse_a_stop_sequence_are_cut_here(family: Family) -> None:
+    models = {"openai": "gpt-6-luna", "xai": "grok-5"}
+    assert (family.vendor in models) == bool(family.capabilities.no_stop)
+    family.script(Reply(text="one END two", chunks=4))
+    assert family.ask(ask(model=models.get(family.vendor, "some-model"), stop=("END",))).text == "one "
 
 
 def test_models_that_charge_for_cache_writes_are_told_not_to(family: Family) -> None:
@@ -101,36 +153,77 @@ def test_models_that_charge_for_cache_writes_are_told_not_to(family: Family) -> 
     assert told == ([True, True, False, False] if family.vendor == "openai" else [False] * 4)
 
 
-def test_structured_output_uses_the_native_mode(family: Family) -> None:
+def test_thoughts_that_come_inline_are_no_text(family: Family) -> None:
+    if family.capabilities.thinking == "apart":
+        family.script(Reply(text="<think>is text here</think>", chunks=5))
+        assert family.ask().text == "<think>is text here</think>"
+        return
+    family.script(Reply(text="\n<think>not\n<b> this</think>\n\nbut <think> this", chunks=19))
+    assert family.ask().text == "but <think> this"
+
+
+def test_structured_output_goes_where_the_vendor_takes_it(family: Family) -> None:
     family.script(Reply(text="{}"))
     family.ask(ask(json_schema=PlanAnswer.model_json_schema()))
     body: Any = family.last.request.body
-    if family.vendor == "openai":
-        form = body["response_format"]
-        assert (form["type"], form["json_schema"]["strict"]) == ("json_schema", True)
-        schema = form["json_schema"]["schema"]
-    elif family.vendor == "anthropic":
-        form = body["output_config"]["format"]
-        assert form["type"] == "json_schema"
-        schema = form["schema"]
-    elif family.vendor == "google":
-        assert body["generationConfig"]["responseMimeType"] == "application/json"
-        schema = body["generationConfig"]["responseJsonSchema"]
-    else:
-        assert body["response_format"] == {"type": "json_object"}
-        assert "JSON Schema" in family.last.request.system
+    told = family.last.request.system + family.last.request.prompt
+    if family.capabilities.structured_output != "schema":
+        expected = {"type": "json_object"} if family.capabilities.structured_output == "object" else None
+        assert body.get("response_format") == expected
+        assert "JSON Schema" in told
+        assert '"PlannedTask"' in told
         return
-    task = schema["$defs"]["PlannedTask"]
+    assert "JSON Schema" not in told
+    task = _schema_on_the_wire(family.wire, body)["$defs"]["PlannedTask"]
     assert task["additionalProperties"] is False
     assert set(task["required"]) == set(task["properties"])
-    assert "minLength" not in str(schema)
+    assert "minLength" not in str(body)
+
+
+def _schema_on_the_wire(wire: str, body: Any) -> Any:
+    if wire == "anthropic":
+        assert body["output_config"]["format"]["type"] == "json_schema"
+        return body["output_config"]["format"]["schema"]
+    if wire == "google":
+        assert body["generationConfig"]["responseMimeType"] == "application/json"
+        return body["generationConfig"]["responseJsonSchema"]
+    if wire == "gigachat":
+        assert body["response_format"]["type"] == "json_schema"
+        return body["response_format"]["schema"]
+    if wire == "yandex":
+        return body["jsonSchema"]["schema"]
+    if wire == "ollama":
+        return body["format"]
+    form = body["response_format"]
+    assert (form["type"], form["json_schema"]["strict"]) == ("json_schema", True)
+    return form["json_schema"]["schema"]
 
 
 def test_one_provider_serves_many_requests_at_once(family: Family) -> None:
     family.script(lambda request: Reply(text=f"echo {request.prompt}", chunks=3, chunk_delay_ms=1))
 
     async def many() -> list[ModelAnswer]:
-        asked = (family.provider.complete(ask(f"p{n}"), lambda _: None) for n in range(20))
+        asked = (family.provider.complete(ask(f"p{n}", system=""), lambda _: None) for n in range(20))
         return await asyncio.gather(*asked)
 
     assert [answer.text for answer in family.run(many())] == [f"echo p{n}" for n in range(20)]
+
+
+def test_whether_a_vendor_is_reachable_costs_nothing(family: Family) -> None:
+    family.ask()
+    family.server.forget()
+    assert family.run(family.provider.reachable(10)) is True
+    assert family.server.requests == []
+    assert family.server.desk.free_requests
+    try:
+        family.server.desk.status = 401
+        assert family.run(family.provider.reachable(10)) is False
+    finally:
+        family.server.desk.status = 200
+
+
+def test_a_vendor_that_is_not_there_is_not_reachable(family: Family) -> None:
+    with full_port() as port:
+        provider = family.opened_at(port)
+        assert family.run(provider.reachable(0.2)) is False
+        family.run(provider.aclose())
