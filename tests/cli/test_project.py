@@ -15,7 +15,16 @@ from orchestrator.client.processes import process_start
 from tests.cli.command import COMMAND, orch
 
 PROJECT = "Implement a Python rate limiter using decorators"
-START = ("start", "--project", PROJECT, "--criteria", "pytest suite passes, ruff clean", "--budget", "2.0")
+START = (
+    "start",
+    "--new-project",
+    "--project",
+    PROJECT,
+    "--criteria",
+    "pytest suite passes, ruff clean",
+    "--budget",
+    "2.0",
+)
 FAST = {"ORCH_SIM_LATENCY_MS": "5"}
 SLOW = {"ORCH_SIM_LATENCY_MS": "700"}
 PRICED = {**FAST, "ORCH_SIM_PRICE_SCALE": "1"}

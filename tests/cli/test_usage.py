@@ -17,6 +17,16 @@ COMMANDS = [
     "resume",
     "cancel",
     "export",
+    "events",
+    "plan",
+    "approve",
+    "budget",
+    "time-limit",
+    "concurrency",
+    "retry",
+    "skip",
+    "override-model",
+    "guide",
     "models",
     "doctor",
     "server",
@@ -35,7 +45,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_help_names_every_command_and_what_it_does() -> None:
-    listed = dict(re.findall(r"^  ([a-z]+)  +(\S.*)$", orch("--help").out, flags=re.MULTILINE))
+    listed = dict(re.findall(r"^  ([a-z-]+)  +(\S.*)$", orch("--help").out, flags=re.MULTILINE))
     assert set(listed) == set(COMMANDS)
     assert all(listed.values())
 
@@ -65,6 +75,27 @@ def _home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param(("strat",), "strat", id="unknown command"),
         pytest.param(("status",), "ID", id="missing argument"),
         pytest.param(("list", "--limit", "0"), "--limit", id="limit"),
+        pytest.param(("start", "-p", "p", "-c", "c", "--approve", "all"), "--approve: must be 'plan'", id="approve"),
+        pytest.param(
+            ("start", "-p", "p", "-c", "c", "--on-exhausted", "x"), "--on-exhausted: must be 'end' or", id="exhausted"
+        ),
+        pytest.param(("start", "--resume", "p-1", "-p", "p"), "--project: cannot be given with --resume", id="both"),
+        pytest.param(("start", "--resume", "P 1"), "is no project id", id="start resume"),
+        pytest.param(("resume", "p-1", "--budget", "0"), "--budget: must be a number", id="resume budget"),
+        pytest.param(("resume", "p-1", "--time-limit", "x"), "--time-limit: must be", id="resume time"),
+        pytest.param(("resume", "p-1", "--concurrency", "0"), "--concurrency: must be", id="resume wide"),
+        pytest.param(("budget", "p-1", "--max-usd", "-1"), "--max-usd: must be a number", id="cap"),
+        pytest.param(("time-limit", "p-1", "soon"), "TIME: must be a duration", id="time limit"),
+        pytest.param(("concurrency", "p-1", "99"), "N: must be a whole number", id="concurrency"),
+        pytest.param(("guide", "p-1", " "), "TEXT: is empty", id="guidance"),
+        pytest.param(("guide", "p-1", "x" * 4001), "TEXT: is 4001 characters long", id="long guidance"),
+        pytest.param(("override-model", "p-1", "t01", "gpt-nothing"), "MODEL: unknown model", id="model"),
+        pytest.param(
+            ("override-model", "p-1", "t01", "east-chat", "--stage", "critic"), "did you mean 'critique'?", id="stage"
+        ),
+        pytest.param(("retry", "p-1"), "TASK", id="no task"),
+        pytest.param(("approve", "p-1", "--plan", "none.yaml"), "none.yaml: cannot be read", id="no plan file"),
+        pytest.param(("plan", "p-1", "--yaml", "--json"), "give one of them", id="two formats"),
     ],
 )
 def test_usage_errors(arguments: tuple[str, ...], says: str) -> None:
@@ -88,6 +119,29 @@ def test_an_error_of_a_project_file_names_file_line_and_column() -> None:
     assert outcome.code == 2
     assert outcome.err.startswith("error: p.yaml:3:9: budget: must be a number of USD")
     assert outcome.err.count("\n") == 1
+
+
+def test_an_error_of_an_edited_plan_names_file_line_and_column() -> None:
+    Path("plan.yaml").write_text("tasks:\n  - id: t01\n    title: T\n    typ: code\n", encoding="utf-8")
+    outcome = orch("approve", "p-1", "--plan", "plan.yaml")
+    assert outcome.code == 2
+    assert outcome.err == "error: plan.yaml:4:5: tasks[0]: unknown name 'typ'; did you mean 'type'?\n"
+
+
+def test_a_model_of_the_project_file_is_looked_up() -> None:
+    text = "project: x\ncriteria: y\nmodels:\n  tasks:\n    t01/critique: sim-east:east-chatt\n"
+    Path("p.yaml").write_text(text, encoding="utf-8")
+    outcome = orch("start", "--file", "p.yaml")
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: p.yaml:5:19: models.tasks.t01/critique: unknown model 'sim-east:east-chatt'")
+    assert "did you mean 'sim-east:east-chat'?" in outcome.err
+
+
+def test_an_error_cannot_act_on_the_terminal() -> None:
+    Path("p.yaml").write_text('project: x\n"\\e[2J\\a": y\n"\\e[2J\\a": y\n', encoding="utf-8")
+    outcome = orch("start", "--file", "p.yaml")
+    assert outcome.code == 2
+    assert not {"\x1b", "\x07"} & set(outcome.err)
 
 
 def test_flags_override_the_project_file() -> None:

@@ -17,7 +17,7 @@ from orchestrator.settings.vendors import VENDORS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-LATER = ("retry", "skip", "approve", "budget", "report", "pipeline", "schedule", "batch", "policy", "dashboard")
+LATER = ("report", "pipeline", "schedule", "batch", "policy", "dashboard")
 TIMEOUT_S = 300
 
 
@@ -60,12 +60,27 @@ def test_the_second_command_exists() -> None:
 
 
 def test_commands_that_are_named_exist_and_none_is_promised() -> None:
-    named = set(re.findall(r"\./orch-cli ([a-z]+)", README))
+    named = set(re.findall(r"\./orch-cli ([a-z-]+)", README))
     done = subprocess.run([sys.executable, "-m", "cli.main", "--help"], capture_output=True, text=True, check=True)
-    existing = set(re.findall(r"^  ([a-z]+)  ", done.stdout, flags=re.MULTILINE))
+    existing = set(re.findall(r"^  ([a-z-]+)  ", done.stdout, flags=re.MULTILINE))
     assert named <= existing
     assert existing - named == set()
     assert not named & set(LATER)
+
+
+def test_commands_about_a_run_are_written_as_they_are_typed(clone: Path) -> None:
+    """Each is accepted, and finds that there is no such run."""
+    (clone / "plan.yaml").write_text("tasks: [{id: t01, title: T, type: summarization, prompt: P}]\n", encoding="utf-8")
+    rows = re.findall(r"^\| `(\./orch-cli [a-z-]+ ID[^`]*)` \|", README, flags=re.MULTILINE)
+    assert len(rows) >= 15
+    values = {"ID": "no-such-project", "TASK": "t01", "MODEL": "sim-east:east-chat", "FOLDER": "out"}
+    for row in rows:
+        command = re.sub("|".join(values), lambda found: values[found[0]], row)
+        done = subprocess.run(
+            command, shell=True, cwd=clone, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
+        assert done.returncode == 2, f"{command}\n{done.stderr}"
+        assert "no-such-project" in done.stderr, f"{command}\n{done.stderr}"
 
 
 def test_the_exit_codes_are_those_of_the_code() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.catalog import load_catalog
 from orchestrator.testing.installation import Command, Installation, Outcome
+from orchestrator.testing.project_script import task_of
 from orchestrator.testing.vendor_records import RequestRecord, billed_micro
 from orchestrator.testing.vendor_script import Script
 from orchestrator.testing.vendor_server import FakeVendorServer
@@ -43,6 +44,10 @@ class Theatre:
         """What the vendors bill for them."""
         return billed_micro(self.requests, load_catalog(self.installation.settings))
 
+    def generated(self) -> list[str]:
+        """The tasks that a first version was asked for, sorted, each as often as it was asked."""
+        return sorted(task_of(record.request) for record in self.stage("generate"))
+
     def begin(self, *options: str, extra: Mapping[str, str] | None = None) -> Command:
         """Start a project and wait for it in the background."""
         self._runs += 1
@@ -53,6 +58,16 @@ class Theatre:
         )
         self._commands.append(command)
         return command
+
+    def command(self, *arguments: str, extra: Mapping[str, str] | None = None) -> Command:
+        """Any other command, in the background."""
+        command = self.installation.begin(*arguments, extra=extra)
+        self._commands.append(command)
+        return command
+
+    def ask(self, *arguments: str) -> Outcome:
+        """Any other command, to its end; its result as JSON."""
+        return self.installation.run(*arguments, "--json")
 
     def run(self, *options: str, extra: Mapping[str, str] | None = None) -> Outcome:
         """Run a project to its end."""
@@ -72,12 +87,17 @@ class Theatre:
 
 def project_id(command: Command) -> str:
     """The id that the command says once the run has started."""
+    return said(command, "Started ").split("Started ", 1)[1].split("\n", 1)[0].rstrip(".")
+
+
+def said(command: Command, text: str) -> str:
+    """All that the command has said, once `text` is in it."""
     deadline = time.monotonic() + DEADLINE_S
-    while "Started " not in command.err:
+    while text not in command.err:
         assert command.process.poll() is None, command.err
         assert time.monotonic() < deadline, command.err
         time.sleep(0.01)
-    return command.err.split("Started ", 1)[1].split("\n", 1)[0].rstrip(".")
+    return command.err
 
 
 def summary(result: Mapping[str, Any]) -> dict[str, Any]:
