@@ -62,12 +62,12 @@ def ending(
 def _completed(states: Sequence[TaskState], integration: Integration) -> Ending:
     check = integration.best
     problems = []
-    if check is not None and not check.passed:
-        problems.append(f"the whole project fails its checks: {check.summary}")
-    elif check is not None and check.unchecked:
-        problems.append(check.unchecked)
-    elif not integration.done:
+    if check is None:
         problems.append("the whole project was not checked")
+    elif not check.passed:
+        problems.append(f"the whole project fails its checks: {check.summary}")
+    elif check.unchecked:
+        problems.append(check.unchecked)
     weak = [state for state in states if state.status is not TaskStatus.COMPLETED]
     if weak:
         problems.append(f"{len(weak)} task(s) below target: {weak[0].reason}")
