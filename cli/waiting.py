@@ -9,7 +9,7 @@ from cli.results import SIMULATED_NOTICE
 from orchestrator.contracts.project import Event, ProjectView
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
 
-POLL_S = 0.4
+POLL_S = 1.0  # the end of the run is told at once; this is how often progress is asked for
 HEAL_S = 1.0
 _ANSWER_S = 5.0
 _LOST = (PrerequisiteError, OSError, TimeoutError)
