@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from weakref import WeakKeyDictionary
+
+from pydantic import SecretStr
 
 from orchestrator.domain.errors import CallFailure, Fate
 from orchestrator.providers.answers import unusable
@@ -13,12 +15,8 @@ from orchestrator.providers.connect import endpoint_settings, vendor_settings
 from orchestrator.providers.errors import error_of
 from orchestrator.providers.generation import BaseProvider, GenerationParams, ProviderConfig
 from orchestrator.providers.registry import open_provider
+from orchestrator.providers.wire import WireProvider
 from orchestrator.settings import VendorSettings
-
-if TYPE_CHECKING:
-    from pydantic import SecretStr
-
-    from orchestrator.providers.wire import WireProvider
 
 MAX_TOKENS = 4096  # of an answer where the caller sets no limit
 CONNECT_S = 10.0
@@ -89,7 +87,7 @@ class VendorProvider(BaseProvider):
     def _find_settings(self) -> VendorSettings:
         return vendor_settings(self.vendor, self.config, type(self).__name__)
 
-    def _client(self) -> "WireProvider":
+    def _client(self) -> WireProvider:
         """The client of the running loop for the present key. Those for former keys may still be answering."""
         if self.config.api_key != self._key:
             self._key = self.config.api_key

@@ -41,6 +41,7 @@ class ProviderMetrics:
         self.total_prompt_tokens = 0
         self.total_completion_tokens = 0
         self.total_cost_micro = 0  # micro-USD
+        self.circuit_open = False  # too many failures: no requests, or one to see whether it is well again
         self.latency_counts = [0] * (len(LATENCY_BUCKETS_S) + 1)  # answers per bucket, the last without a limit
         self._clock = clock
         self._latencies: deque[float] = deque()
@@ -93,7 +94,9 @@ class ProviderMetrics:
 
     @property
     def health_status(self) -> HealthStatus:
-        """By errors of the last minute and by slowdown."""
+        """Unhealthy while the circuit is open; else by errors of the last minute and by slowdown."""
+        if self.circuit_open:
+            return HealthStatus.UNHEALTHY
         requests, errors = self._recent()
         rate = errors / requests if requests >= MIN_REQUESTS else 0.0
         if rate >= UNHEALTHY_ERROR_RATE:

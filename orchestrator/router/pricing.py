@@ -1,6 +1,5 @@
 """The catalog's prices of the providers' models."""
 
-from collections.abc import Iterable
 from functools import cached_property
 
 from orchestrator.domain.model import ModelSpec, find_model
@@ -38,8 +37,8 @@ class PriceList:
         return found.prices if found is not None else ()
 
     @cached_property
-    def _models(self) -> Iterable[ModelSpec]:
+    def _models(self) -> tuple[ModelSpec, ...]:
         from orchestrator.catalog import open_catalog
         from orchestrator.settings import load_settings
 
-        return tuple(entry.spec for entry in open_catalog(load_settings()).entries)
+        return open_catalog(load_settings()).models

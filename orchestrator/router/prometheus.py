@@ -42,7 +42,7 @@ class RouterCollector(Collector):
             tokens.add_metric([name, "prompt"], metrics.total_prompt_tokens)
             tokens.add_metric([name, "completion"], metrics.total_completion_tokens)
             cost.add_metric([name], metrics.total_cost)
-            health.add_metric([name], _HEALTH[slot.status()])
+            health.add_metric([name], _HEALTH[slot.metrics.health_status])
         return [requests, latency, tokens, cost, health]
 
 

@@ -5,14 +5,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from orchestrator.domain.breaker import Breakers, CircuitState
+from orchestrator.domain.breaker import Breakers, Circuit, CircuitState
 from orchestrator.domain.errors import Fate
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import Usage, cost_micro, usd
 from orchestrator.providers.base import ModelAnswer, ProviderError
 from orchestrator.providers.errors import error_of
 from orchestrator.providers.generation import BaseProvider
-from orchestrator.router.metrics import HealthStatus, ProviderMetrics
+from orchestrator.router.metrics import ProviderMetrics
 
 logger = logging.getLogger("orchestrator.router")
 
@@ -42,13 +42,6 @@ class Slot:
         """No request before this time, if others are ready."""
         return self._breakers.retry_at_s(self._spec) if self._breakers.circuits else 0.0
 
-    def status(self) -> HealthStatus:
-        """By its metrics; unhealthy while a circuit is not closed."""
-        circuits = self._breakers.circuits.values()
-        if any(circuit.state is not CircuitState.CLOSED for circuit in circuits):
-            return HealthStatus.UNHEALTHY
-        return self.metrics.health_status
-
     def price_micro(self, input_tokens: int, output_tokens: int) -> int | None:
         """What such an answer costs in micro-USD, None where the price is not known."""
         if not self._spec.prices:
@@ -57,8 +50,8 @@ class Slot:
 
     def refusal(self, now_s: float) -> ProviderError:
         """Why the provider is not asked now: its last error, and for how long it is left alone."""
-        circuits = (self._breakers.circuit(scope) for scope in (self._spec.vendor, self._spec.id))
-        wait_s = max(0.0, *(circuit.open_until_s - now_s for circuit in circuits))
+        until_s = (max(circuit.open_until_s, circuit.retry_at_s) for circuit in self._breakers.circuits.values())
+        wait_s = max(0.0, max(until_s, default=0.0) - now_s)
         why = f"not asked for another {wait_s:.0f} s" if wait_s else "not asked while another request tries it"
         if self._last_error is None:
             return ProviderError(why)
@@ -71,7 +64,7 @@ class Slot:
         with self._lock:
             self.in_flight += 1
             if self._breakers.circuits:
-                self._breakers = self._breakers.on_send(self._spec)
+                self._turn(self._breakers.on_send(self._spec))
         return Attempt(self, streaming)
 
     def succeeded(self, answer: ModelAnswer, latency_ms: float, *, streaming: bool) -> None:
@@ -81,7 +74,7 @@ class Slot:
         with self._lock:
             self.in_flight -= 1
             if self._breakers.circuits:
-                self._breakers = self._breakers.on_success(self._spec)
+                self._turn(self._breakers.on_success(self._spec))
             self.metrics.record_success(latency_ms, usage.input_tokens, usage.output_tokens, cost)
         if logger.isEnabledFor(logging.INFO):
             tokens = {
@@ -99,8 +92,10 @@ class Slot:
         with self._lock:
             self.in_flight -= 1
             self._last_error = error
-            self._breakers = self._breakers.on_failure(
-                self._spec, failure.kind, self._clock(), failure.retry_after_s, failure.message
+            self._turn(
+                self._breakers.on_failure(
+                    self._spec, failure.kind, self._clock(), failure.retry_after_s, failure.message
+                )
             )
             self.metrics.record_error()
         extra = self._fields(latency_ms, streaming) | {"success": False, "error_type": type(error).__name__}
@@ -112,8 +107,13 @@ class Slot:
             self.in_flight -= 1
             if self._breakers.circuits:
                 change = self._breakers.on_success if alive else self._breakers.on_inconclusive
-                self._breakers = change(self._spec)
+                self._turn(change(self._spec))
             self.metrics.record_abandoned()
+
+    def _turn(self, breakers: Breakers) -> None:
+        circuits = breakers.circuits.values()
+        self.metrics.circuit_open = any(circuit.state is not CircuitState.CLOSED for circuit in circuits)
+        self._breakers = breakers if any(circuit != Circuit() for circuit in circuits) else Breakers()
 
     def _fields(self, latency_ms: float, streaming: bool) -> dict[str, object]:
         return {

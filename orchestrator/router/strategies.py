@@ -68,7 +68,7 @@ class BestAvailable(Strategy):
     """Healthy before degraded before unhealthy, by what requests showed; within each the fastest."""
 
     async def order(self, slots: Sequence[Slot], prompt: str, params: GenerationParams | None) -> Sequence[Slot]:
-        return sorted(slots, key=lambda slot: (_HEALTH_RANK[slot.status()], expected_latency_ms(slot)))
+        return sorted(slots, key=lambda slot: (_HEALTH_RANK[slot.metrics.health_status], expected_latency_ms(slot)))
 
 
 class Cheapest(Strategy):

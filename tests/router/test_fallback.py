@@ -16,7 +16,7 @@ from orchestrator.providers import (
     RateLimitError,
     TimeoutError,
 )
-from orchestrator.router import Router
+from orchestrator.router import HealthStatus, Router
 from tests.router.stand_ins import Clock, Told, router_over
 
 
@@ -73,7 +73,9 @@ def test_the_vendors_wish_is_granted_up_to_half_a_minute() -> None:
     assert asyncio.run(router_over(clock, [Told("a", busy(7), "ok")]).route("x")) == "ok"
     assert clock.slept == [7]
     clock = Clock()
-    assert isinstance(failure_of(router_over(clock, [Told("a", busy(31), "ok")])), RateLimitError)
+    router = router_over(clock, [Told("a", busy(31), "ok")])
+    assert isinstance(failure_of(router), RateLimitError)
+    assert str(failure_of(router)) == "not asked for another 31 s; last: busy"
     assert clock.slept == []
 
 
@@ -100,8 +102,10 @@ def test_a_permanent_failure_opens_the_circuit_at_once_until_the_cooldown_is_ove
 
     assert asyncio.run(asked(4)) == ["b"] * 4
     assert len(broken.asked) == 1
+    assert router.get_metrics()["a"].health_status is HealthStatus.UNHEALTHY
     clock.now_s += 30
     assert asyncio.run(asked(2)) == ["mended", "mended"]
+    assert router.get_metrics()["a"].health_status is HealthStatus.HEALTHY
 
 
 def test_half_open_lets_one_probe_through() -> None:
