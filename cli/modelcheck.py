@@ -19,6 +19,7 @@ from orchestrator.domain.errors import PrerequisiteError, UserInputError
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import usd
 from orchestrator.settings import Settings, load_settings
+from orchestrator.settings.keys import KEY_COMMAND
 
 # -P: a folder named `workers` where the user stands must not be taken for ours.
 _PROBE = (sys.executable, "-P", "-m", "workers.probe")
@@ -88,7 +89,7 @@ def _asked(models: list[ModelSpec], settings: Settings, *, json_output: bool) ->
 
 def _run_probe(request: ProbeRequest, settings: Settings) -> Iterator[ProbeResult]:
     process = subprocess.Popen(
-        _PROBE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=settings.environment
+        _PROBE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=_environment(settings)
     )
     try:
         assert process.stdin is not None
@@ -104,6 +105,13 @@ def _run_probe(request: ProbeRequest, settings: Settings) -> Iterator[ProbeResul
             process.wait(_STOP_S)
         if process.stdout is not None:
             process.stdout.close()
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Our environment; keys that a command gave are in it, so that a password manager asks its user once."""
+    given = {vendor.key_name: vendor.api_key.get_secret_value() for vendor in settings.vendors.values()}
+    ours = {name: value for name, value in settings.environment.items() if name != KEY_COMMAND}
+    return {**ours, **{name: key for name, key in given.items() if name and key}}
 
 
 def _object(result: ProbeResult) -> dict[str, object]:

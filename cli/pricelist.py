@@ -46,7 +46,7 @@ def model_object(entry: CatalogEntry, catalog: Catalog, settings: Settings) -> d
         "aliases": list(named.aliases),
         "region": model.region,
         "tags": list(model.tags),
-        "capabilities": _capabilities(model),
+        "capabilities": _capabilities(model, settings),
         "price_tiers": [{"from_input_tokens": tier.from_input_tokens, **_prices(tier)} for tier in model.prices],
         "currency": entry.currency,
         "price_source": entry.price_source,
@@ -78,13 +78,15 @@ def _prices(tier: PriceTier) -> dict[str, float]:
     return dict(zip(_PRICE_FIELDS, (usd(amount) for amount in amounts), strict=True))
 
 
-def _capabilities(model: ModelSpec) -> list[str]:
+def _capabilities(model: ModelSpec, settings: Settings) -> list[str]:
+    definition = settings.definitions.get(model.vendor)
+    caches = definition is not None and definition.capabilities.prompt_cache == "automatic"
     cheaper = any(tier.cached_input_micro < tier.input_micro for tier in model.prices)
     has = {
         "structured_output": model.structured_output,
         "temperature": model.temperature,
         "reasoning": model.reasoning,
-        "prompt_caching": cheaper,
+        "prompt_caching": caches and cheaper,
     }
     return [name for name, value in has.items() if value]
 

@@ -169,6 +169,19 @@ def test_on_a_terminal_somebody_is_asked_before_money_is_spent(
     assert len(server.requests) == (1 if code == 0 else 0)
 
 
+def test_a_password_manager_is_asked_once_for_each_key(server: FakeVendorServer, tmp_path: Path) -> None:
+    asked, command = tmp_path / "asked", tmp_path / "keys.sh"
+    command.write_text(f"#!/bin/sh\necho $1 >> {asked}\n[ $1 = GOOGLE_API_KEY ] && echo key-from-the-manager\n")
+    command.chmod(0o700)
+    environment = {"ORCH_KEY_COMMAND": str(command), "GOOGLE_BASE_URL": server.base_url("google")}
+    outcome = orch("models", "check", GEMINI, environment=environment)
+    assert outcome.code == 0
+    names = asked.read_text().split()
+    assert "GOOGLE_API_KEY" in names
+    assert len(names) == len(set(names))
+    assert "key-from-the-manager" not in outcome.out + outcome.err
+
+
 def test_a_configured_cluster_has_keys_of_its_own(server: FakeVendorServer) -> None:
     outcome = orch("models", "check", GEMINI, environment={**keys(server), "TEMPORAL_ADDRESS": "127.0.0.1:1"})
     assert outcome.code == 0
