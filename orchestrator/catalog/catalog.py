@@ -57,9 +57,11 @@ def open_catalog(settings: Settings, moment: datetime | None = None) -> Catalog:
     when = moment or datetime.now(UTC)
     entries = shipped_entries(when, chosen.rub_per_usd)
     for override in read_overrides(chosen):
-        before = entries.get(override.id) or _added(settings, entries, override)
-        entries[override.id] = overridden(before, override, chosen.rub_per_usd)
-        _refuse_taken_names(entries, override)
+        wanted = override.id.casefold()
+        before = next((entry for model_id, entry in entries.items() if model_id.casefold() == wanted), None)
+        changed = overridden(before or _added(settings, entries, override), override, chosen.rub_per_usd)
+        entries[changed.spec.id] = changed
+        _refuse_taken_names(entries, changed, override)
     simulated = (unsourced(model, "simulated") for model in simulated_models(settings.simulation))
     return _catalog((*entries.values(), *simulated), when.astimezone(UTC).date())
 
@@ -107,8 +109,8 @@ def _current(entries: tuple[CatalogEntry, ...], day: date) -> tuple[ModelSpec, .
     )
 
 
-def _refuse_taken_names(entries: dict[str, CatalogEntry], override: Override) -> None:
-    others = [entry.spec for entry in entries.values() if entry.spec.id != override.id]
+def _refuse_taken_names(entries: dict[str, CatalogEntry], changed: CatalogEntry, override: Override) -> None:
+    others = [entry.spec for entry in entries.values() if entry is not changed]
     for alias in override.value.aliases or ():
         owner = find_model(alias, others)
         if owner is not None:

@@ -40,6 +40,8 @@ def parse_yaml(data: bytes, name: str, shape: type[T]) -> tuple[T, Located]:
         raise UserInputError(f"{name}{where}: is not YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
         raise UserInputError(f"{name}: is not YAML: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise UserInputError(f"{name}: nested too deeply for a file of this kind") from None
     reader = _Reader(name)
     value = reader.value(root, ()) if root is not None else {}
     try:
@@ -110,5 +112,5 @@ class _Reader:
             known = known[:-1]
         mark = self._marks.get(known)
         where = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
-        field = ".".join(str(part) for part in path)
+        field = "".join(char if char.isprintable() else "?" for char in ".".join(str(part) for part in path))
         return UserInputError(f"{self._name}{where}: {field}: {words}" if field else f"{self._name}{where}: {words}")

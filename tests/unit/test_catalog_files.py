@@ -66,6 +66,12 @@ def test_a_model_of_a_vendor_of_the_users_own_is_added(tmp_path: Path) -> None:
     assert added.prices[0].input_micro == 500_000
 
 
+def test_case_does_not_count_in_ids(tmp_path: Path) -> None:
+    catalog = opened(tmp_path, "models: {gigachat:gigachat-2-max: {quality: 0.9}}")
+    assert spec_of(catalog, "gigachat:GigaChat-2-Max").quality == 0.9
+    assert len([entry for entry in catalog.entries if entry.spec.vendor == "gigachat"]) == 3
+
+
 def test_a_model_without_a_price_has_none(tmp_path: Path) -> None:
     assert opened(tmp_path, f"models: {{my-gateway:m: {{{GATEWAY}}}}}").resolve("my-gateway:m").prices == ()
 
@@ -141,6 +147,8 @@ WRONG = {
     "anchor": ("models: {a:b: &x {quality: 1}, c:d: *x}", "is a repeated anchor; write the values out"),
     "tag": ("models: !!python/object:os.system {}", ":1:9: models: has a YAML tag; remove it"),
     "control": ("models: {\x07: 1}", "is not YAML"),
+    "escape": ('models: {"a:\\e[31m": {}}', "models.a:?[31m: string should match pattern"),
+    "deep": ("[" * 200_000, "nested too deeply"),
 }
 
 
