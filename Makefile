@@ -24,8 +24,9 @@ check: setup ## Format, lint, types, import rules
 test: check ## All checks and tests, with a sample of the chaos tests
 	$(PY) -m pytest -p no:cacheprovider $(TESTS)
 
-chaos: setup ## The whole chaos suite: kills of workers, servers and clients
+chaos: setup ## The whole chaos suite: kills of workers, servers and clients; properties on new random examples
 	$(PY) -m pytest -p no:cacheprovider --chaos tests/chaos
+	PROPERTY_RUNS=20 $(PY) -m pytest -p no:cacheprovider tests/properties
 
 bench: setup ## Benchmarks
 	$(PY) -m bench

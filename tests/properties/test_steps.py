@@ -29,6 +29,7 @@ class Story:
         self.state = steps.start(TaskState())
         self.done: list[tuple[str, int, str]] = []
         self.drafts = 0
+        self.accepted = False  # some version has passed its checks
 
     def outcome(self, step: Step) -> "Outcome":
         """What comes of a step, drawn once, so that it can be told in any order."""
@@ -44,19 +45,23 @@ class Story:
         self.done.append((step.stage.value if step.stage else f"check {draft_of}", before.iteration, step.role))
         self.drafts += 1
         self.state = survives(self.outcome(step).tell(before, self.rules))
+        current = self.state.current
+        self.accepted |= current is not None and current.check is not None and current.check.passed
         assert merit(self.state.best) >= merit(before.best), "lost its best version"
         assert self.state.escalations < self.rules.max_iterations
 
     def truth_holds(self) -> None:
         """A final status is what the best version's check and score say."""
         state, best = self.state, self.state.best
+        if self.accepted:
+            assert best and best.check and best.check.passed, "a revision that breaks the checks is thrown away"
         if state.status is TaskStatus.COMPLETED:
             assert best and best.check and best.check.passed and not best.check.unchecked
             assert best.score is not None and best.score >= self.rules.threshold
         elif state.status is TaskStatus.DEGRADED:
             assert best and (best.check is None or best.check.passed) and state.reason
         elif state.status is TaskStatus.FAILED:
-            assert best is None or (best.check is not None and not best.check.passed)
+            assert best is None or (best.check is not None and not best.check.passed and not best.score)
             assert state.reason
 
 
