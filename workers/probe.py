@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterable
 
-from orchestrator.catalog.probing import MAX_TOKENS, PROMPT, SYSTEM, ProbeRequest, ProbeResult, bound_micro
+from orchestrator.catalog.probing import PROMPT, SYSTEM, ProbeRequest, ProbeResult, bound_micro, max_tokens
 from orchestrator.domain.errors import Fate, OrchError
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import cost_micro
@@ -42,7 +42,8 @@ async def _probe_vendor(vendor: str, models: list[ModelSpec], settings: Settings
 
 async def ask(provider: Provider, model: ModelSpec) -> ProbeResult:
     """One call. A failure is a result; its cost is the bound where nobody knows whether it was billed."""
-    request = ModelRequest(model=model.model, system=SYSTEM, prompt=PROMPT, max_tokens=MAX_TOKENS, timeouts=_TIMEOUTS)
+    limit = max_tokens(model)
+    request = ModelRequest(model=model.model, system=SYSTEM, prompt=PROMPT, max_tokens=limit, timeouts=_TIMEOUTS)
     started = time.monotonic()
 
     def elapsed_ms() -> int:

@@ -6,7 +6,9 @@ from orchestrator.domain.money import upper_bound_micro
 
 SYSTEM = "Answer with one word."
 PROMPT = "Say ok."
-MAX_TOKENS = 32  # too few for the thoughts of some models: an answer that ends there is an answer
+MAX_TOKENS = 32
+# Some vendors answer with an error where the thoughts alone reach the limit.
+MAX_TOKENS_WITH_THOUGHTS = 512
 ENVELOPE_TOKENS = 64  # what a vendor may add around the texts
 
 
@@ -28,9 +30,14 @@ class ProbeResult(Frozen):
     cost_micro: int | None = None
 
 
+def max_tokens(model: ModelSpec) -> int:
+    """The output limit of the call. An answer that ends there is an answer."""
+    return min(MAX_TOKENS_WITH_THOUGHTS if model.reasoning else MAX_TOKENS, model.max_output_tokens)
+
+
 def bound_micro(model: ModelSpec) -> int | None:
     """The most that the call can cost; None where the price is not known."""
     if not model.prices:
         return None
     size = len(SYSTEM.encode()) + len(PROMPT.encode()) + ENVELOPE_TOKENS
-    return upper_bound_micro(size, MAX_TOKENS, model.prices)
+    return upper_bound_micro(size, max_tokens(model), model.prices)
