@@ -128,7 +128,7 @@ class BreakerMachine(RuleBasedStateMachine):
 
 
 TestBreakers = BreakerMachine.TestCase
-TestBreakers.settings = examples(150)
+TestBreakers.settings = examples(100)
 
 
 @examples(100)

@@ -93,7 +93,7 @@ class World:
         return smallest_micro(asked, self.prompt_bytes, least) <= left_micro
 
 
-@examples(600)
+@examples(400)
 @given(SEEDS)
 def test_a_choice_is_allowed_affordable_and_in_order(seed: int) -> None:
     world = World(Random(seed))

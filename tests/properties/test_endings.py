@@ -98,7 +98,7 @@ def test_responsible_are_owners_and_what_they_build_on(seed: int, round_: int) -
     assert asked <= set(validators(plan, [path for task in plan for path in task.files]))
 
 
-@examples(800)
+@examples(400)
 @given(
     seed=SEEDS,
     stopped=st.sampled_from((None, None, ProjectStatus.CANCELLED, ProjectStatus.TIMEOUT)),

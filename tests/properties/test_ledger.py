@@ -116,7 +116,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 TestLedger = LedgerMachine.TestCase
-TestLedger.settings = examples(150)
+TestLedger.settings = examples(80)
 
 PRICES = st.integers(0, 100_000_000)
 TOKENS = st.integers(0, 10_000_000)

@@ -34,7 +34,7 @@ def drive(run: Run, adversary: Adversary) -> None:
     settle_uncertain(run, adversary.rng.choice((0, 100, 10**9)))
 
 
-@examples(500)
+@examples(300)
 @given(
     seed=SEEDS,
     failures=SHARES,

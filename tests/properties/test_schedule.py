@@ -89,7 +89,9 @@ def test_every_task_is_started_once_or_skipped_for_a_reason(seed: int, concurren
     running: list[str] = []
     started: list[str] = []
     for _ in range(3 * len(plan)):
+        early = ready(plan, states, length)
         states |= skip_hopeless(plan, states)
+        assert early == ready(plan, states, length), "a task is ready although a dependency was lost"
         waiting = ready(plan, states, length)
         assert [length[t.id] for t in waiting] == sorted((length[t.id] for t in waiting), reverse=True)
         for task in waiting[: concurrency - len(running)]:
