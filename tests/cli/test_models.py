@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.catalog import open_catalog
 from orchestrator.settings import load_settings
+from orchestrator.settings.vendors import VENDORS
 from orchestrator.testing.vendor_script import Fault, Reply, Rule, from_rules
 from orchestrator.testing.vendor_server import FakeVendorServer
 from tests.cli.command import COMMAND, orch
@@ -78,17 +79,31 @@ def test_a_wrong_file_of_the_user_is_one_line_and_code_2(command: tuple[str, ...
     assert outcome.err.startswith(f"error: {home / 'models.yaml'}:3:5: models.openai:gpt-4o.price: is not a field here")
 
 
-def test_a_check_asks_every_usable_model_once_and_says_what_it_cost(server: FakeVendorServer) -> None:
-    outcome = orch("models", "check", "--json", environment=keys(server))
+def test_a_check_asks_every_model_of_every_vendor_once_and_says_what_it_cost(server: FakeVendorServer) -> None:
+    given = server.environment(vendor for vendor in VENDORS if vendor != "ollama")
+    outcome = orch("models", "check", "--json", environment=given)
     result = outcome.object
     assert (outcome.code, result["failed"]) == (0, 0)
     asked = [f"{record.request.vendor}:{record.request.model}" for record in server.requests]
     assert sorted(asked) == sorted(row["id"] for row in result["models"])
-    assert len(asked) == len(set(asked)) == result["checked"] > 5
+    assert len(asked) == len(set(asked)) == result["checked"]
+    assert {row["id"].split(":")[0] for row in result["models"]} == set(VENDORS) - {"ollama"}
     catalog = open_catalog(load_settings())
     assert round(result["cost_usd"] * 1_000_000) == server.billed_micro(catalog.models)
     assert outcome.err.startswith(f"{len(asked)} calls, at most $0.")
-    assert not [key for name, key in keys(server).items() if name.endswith("_KEY") and key in outcome.out + outcome.err]
+    assert not [key for name, key in given.items() if name.endswith("_KEY") and key in outcome.out + outcome.err]
+
+
+def test_models_of_the_local_ollama_are_found_and_free(server: FakeVendorServer) -> None:
+    ollama = server.environment(("ollama",))
+    rows = {row["id"]: row for row in orch("models", "--json", environment=ollama).object["models"]}
+    installed = [row for row in rows.values() if row["vendor"] == "ollama" and row["usable"]]
+    assert installed
+    assert all(row["output_usd_per_mtok"] == 0 and row["region"] == "local" for row in installed)
+    assert rows["ollama:gemma3:12b"]["why_not"] == "not installed on this machine; run 'ollama pull gemma3:12b'"
+    outcome = orch("models", "check", environment=ollama)
+    assert outcome.code == 0
+    assert outcome.out.splitlines()[-1] == f"{len(installed)} of {len(installed)} answered, for $0.000000."
 
 
 def test_a_check_of_some_names(server: FakeVendorServer) -> None:
