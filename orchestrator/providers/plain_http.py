@@ -1,7 +1,9 @@
 """Vendors without an SDK: a JSON body goes out, JSON objects come back, as server-sent events or one per line."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import httpx2
@@ -12,6 +14,7 @@ MAX_LINE_BYTES = 4 << 20
 MAX_ERROR_BYTES = 64 << 10
 
 _DONE = b"[DONE]"
+_END_S = 1.0
 
 
 class StatusError(Exception):
@@ -53,12 +56,14 @@ async def json_lines(response: httpx2.Response) -> AsyncIterator[dict[str, Any]]
 async def json_events(response: httpx2.Response) -> AsyncIterator[dict[str, Any]]:
     """The objects of server-sent events, up to `[DONE]`. Raises ProtocolViolation for one that is none."""
     data: list[bytes] = []
-    async for line in _lines(response):
+    lines = _lines(response)
+    async for line in lines:
         if line.startswith(b"data:"):
             data.append(line.removeprefix(b"data:").strip())
         elif not line and data:
             event, data = b"\n".join(data), []
             if event == _DONE:
+                await _read_to_the_end(lines)
                 return
             yield _object(event)
 
@@ -90,6 +95,14 @@ def _object(text: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ProtocolViolation("a piece of the stream is not an object")
     return value
+
+
+async def _read_to_the_end(lines: AsyncIterator[bytes]) -> None:
+    """A connection whose answer was read to its end serves the next request. What does not end soon is closed."""
+    with suppress(TimeoutError, httpx2.TransportError):
+        async with asyncio.timeout(_END_S):
+            async for _ in lines:
+                pass
 
 
 async def _error_body(response: httpx2.Response) -> dict[str, Any]:

@@ -20,13 +20,12 @@ import httpx2
 from orchestrator.domain.errors import CallFailure, FailureKind, Fate
 from orchestrator.domain.money import Usage
 from orchestrator.providers.base import FinishReason, ModelAnswer, ModelRequest, ProviderError, Timeouts
+from orchestrator.providers.connections import SharedConnections, proxy_of
 from orchestrator.providers.failures import kind_of_event, status_failure
 from orchestrator.providers.texts import AnswerText
 from orchestrator.settings import VendorSettings
 
 EVENT_STREAM = "text/event-stream"
-_KEEPALIVE_S = 30.0
-
 _log = logging.getLogger(__name__)
 
 _NEVER_CONNECTED = (
@@ -111,18 +110,16 @@ async def _after_response(response: httpx2.Response) -> None:
 
 
 def http_client(settings: VendorSettings) -> httpx2.AsyncClient:
-    """A client that obeys the limits of the current request. A redirect, which would carry the key, fails.
-
-    Connections are shared by all requests: as many as run at once, each kept for the next request. How many run at
-    once is the caller's affair; a limit here would let requests wait where no one sees them.
-    """
+    """A client that obeys the limits of the current request. A redirect, which would carry the key, fails."""
     if not settings.verify_ssl:
         _log.warning("%s: certificates are not checked (%s)", settings.vendor, settings.definition.verify_ssl_name)
-    trusted = ssl.create_default_context(cafile=settings.ca_bundle) if settings.ca_bundle else True
+    if settings.verify_ssl and settings.ca_bundle is not None:
+        trusted = ssl.create_default_context(cafile=settings.ca_bundle)
+    else:
+        trusted = httpx2.create_ssl_context(verify=settings.verify_ssl)
     return httpx2.AsyncClient(
-        verify=trusted if settings.verify_ssl else False,
+        transport=SharedConnections(trusted, proxy_of(settings.base_url or "")),
         follow_redirects=False,
-        limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=_KEEPALIVE_S),
         event_hooks={"request": [_before_request], "response": [_after_response]},
     )
 

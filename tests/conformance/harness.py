@@ -40,7 +40,7 @@ vendors:
 
 TESTED = (*VENDORS, PLAIN)
 PATIENT = Timeouts(connect_s=20.0, first_byte_s=20.0, between_chunks_s=20.0)
-SHORT = Timeouts(connect_s=0.5, first_byte_s=0.5, between_chunks_s=0.3)
+SHORT = Timeouts(connect_s=5.0, first_byte_s=0.25, between_chunks_s=0.15)
 SYSTEM = "stage: generate\nYou write code."
 
 
@@ -56,6 +56,7 @@ class Family:
         self.key = self.settings.api_key.get_secret_value()
         self.provider = open_provider(self.settings)
         self.pieces: list[str] = []
+        self.lacking = False  # the case met something that the vendor declares not to have
         self._runner = runner
 
     def run(self, work: Coroutine[object, object, Result]) -> Result:
@@ -88,8 +89,10 @@ class Family:
     def seen(self, usage: Usage) -> Usage | None:
         """What of the usage that a vendor counts can be known by what it declares to report."""
         if self.capabilities.stream_usage == "never":
+            self.lacking = True
             return None
-        if self.capabilities.prompt_cache == "none":
+        if self.capabilities.prompt_cache == "none" and usage.cached_input_tokens:
+            self.lacking = True
             return usage.model_copy(update={"cached_input_tokens": 0})
         return usage
 
@@ -153,4 +156,5 @@ def family(opened_family: Family) -> Family:
     opened_family.server.forget()
     opened_family.script(Reply(text="ok"))
     opened_family.pieces.clear()
+    opened_family.lacking = False
     return opened_family

@@ -139,7 +139,7 @@ def test_retry_after_as_a_date_counts_from_the_vendors_clock(family: Family) -> 
 
 
 @pytest.mark.parametrize(
-    ("vendor", "reply", "kind"),
+    ("opened_family", "reply", "kind"),
     [
         ("openai", Reply(status=400, error_code="context_length_exceeded"), FailureKind.CONTEXT_TOO_LONG),
         ("openai", Reply(status=429, error_code="insufficient_quota"), FailureKind.BILLING),
@@ -153,18 +153,15 @@ def test_retry_after_as_a_date_counts_from_the_vendors_clock(family: Family) -> 
         ("openrouter", Reply(status=403, flagged="rude words"), FailureKind.FILTERED),
         ("openrouter", Reply(status=403), FailureKind.AUTH),
     ],
+    indirect=["opened_family"],
 )
-def test_the_vendors_code_says_more_than_the_status(
-    family: Family, vendor: str, reply: Reply, kind: FailureKind
-) -> None:
-    if family.vendor != vendor:
-        return
+def test_the_vendors_code_says_more_than_the_status(family: Family, reply: Reply, kind: FailureKind) -> None:
     family.script(reply)
     assert family.failure().kind is kind
 
 
 @pytest.mark.parametrize(
-    ("vendor", "reply", "kind"),
+    ("opened_family", "reply", "kind"),
     [
         ("openai", Reply(error_code="rate_limit_exceeded"), FailureKind.RATE_LIMIT),
         ("anthropic", Reply(error_type="rate_limit_error"), FailureKind.RATE_LIMIT),
@@ -178,12 +175,9 @@ def test_the_vendors_code_says_more_than_the_status(
         ("gigachat", Reply(error_code="429"), FailureKind.RATE_LIMIT),
         ("yandex", Reply(error_code="429"), FailureKind.RATE_LIMIT),
     ],
+    indirect=["opened_family"],
 )
-def test_an_error_inside_of_a_stream_is_classified_by_its_code(
-    family: Family, vendor: str, reply: Reply, kind: FailureKind
-) -> None:
-    if family.vendor != vendor:
-        return
+def test_an_error_inside_of_a_stream_is_classified_by_its_code(family: Family, reply: Reply, kind: FailureKind) -> None:
     family.script(reply.model_copy(update={"text": "a b c", "chunks": 3, "fault": Fault.ERROR_EVENT}))
     failure = family.failure()
     assert (failure.kind, failure.fate) == (kind, Fate.UNCERTAIN)
