@@ -14,7 +14,7 @@ from orchestrator.artifacts.journal import Journal, process_owner
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts.names import QUEUE_TOOLS, QUEUE_WORKFLOWS
 from orchestrator.providers.base import Provider
-from orchestrator.providers.registry import import_sdks, open_provider
+from orchestrator.providers.registry import open_provider
 from orchestrator.providers.simulated import open_simulated
 from orchestrator.settings import Settings
 from orchestrator.settings.simulated import SIMULATED_VENDORS
@@ -46,7 +46,6 @@ class WorkerSet:
 
 async def build(settings: Settings, client: Client) -> WorkerSet:
     """All workers of this process, not yet running."""
-    import_sdks(settings.vendors)
     store = ArtifactStore.open(settings.store_url)
     journal = Journal(store, owner=process_owner())
     providers: dict[str, Provider] = {

@@ -5,12 +5,20 @@ import logging
 import os
 import signal
 import sys
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from orchestrator.domain.errors import OrchError
+from orchestrator.domain.errors import OrchError, PrerequisiteError
 from orchestrator.settings import Settings, load_settings
 
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
 logger = logging.getLogger("orch.worker")
+
+_SERVER_S = 25.0
+_RETRY_S = 0.05
 
 
 def main() -> None:
@@ -36,14 +44,15 @@ def main() -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    from orchestrator.client.connection import connect
+    from orchestrator.providers.registry import import_sdks
     from workers.build import build
 
+    import_sdks(settings.vendors)  # before the connection: the server may still be starting
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    client = await connect(settings, say=logger.info, start_services=False)
+    client = await _connected(settings)
     workers = await build(settings, client)
     running = [asyncio.create_task(worker.run()) for worker in workers.workers]
     _announce(settings)
@@ -58,6 +67,20 @@ async def _serve(settings: Settings) -> None:
     for result in results:
         if isinstance(result, BaseException):
             raise OrchError(f"a worker ended: {result}") from result
+
+
+async def _connected(settings: Settings) -> "Client":
+    """A client, as soon as the server answers. Raises PrerequisiteError where it does not within 25 s."""
+    from orchestrator.client.connection import connect
+
+    deadline = time.monotonic() + _SERVER_S
+    while True:
+        try:
+            return await connect(settings, say=logger.info, start_services=False)
+        except PrerequisiteError:
+            if time.monotonic() >= deadline:
+                raise
+        await asyncio.sleep(_RETRY_S)
 
 
 def _announce(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """A client of the configured Temporal, or of the embedded one, which is started on the way."""
 
 import asyncio
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -14,7 +15,7 @@ from orchestrator.client.plugin import OrchPlugin
 from orchestrator.client.processes import Say
 from orchestrator.client.rpc import CONNECT_TIMEOUT, RETRIES, RPC_TIMEOUT, core_runtime, one_line, rpc_errors
 from orchestrator.client.server import ServerInfo, ensure_server, server_info
-from orchestrator.client.worker_process import ensure_worker
+from orchestrator.client.worker_process import WorkerInfo, ensure_worker
 from orchestrator.contracts.names import QUEUE_MODELS, QUEUE_TOOLS, QUEUE_WORKFLOWS
 from orchestrator.domain.errors import PrerequisiteError
 from orchestrator.settings import Settings
@@ -52,10 +53,22 @@ async def connect_embedded(settings: Settings, server: ServerInfo) -> Client:
 def ensure_services(settings: Settings, say: Say, *, replace_worker: bool) -> ServerInfo:
     """Embedded server and worker, started where they do not run. Blocks; milliseconds where they do.
 
-    With `replace_worker` a worker that has other vendor settings is replaced.
+    With `replace_worker` a worker that has other vendor settings is replaced. A worker is started beside the
+    server: it imports for longer than the server needs to answer.
     """
-    server = ensure_server(settings, say)
-    ensure_worker(settings, server, say, replace=replace_worker)
+    workers: list[Future[WorkerInfo]] = []
+    beside = ThreadPoolExecutor(max_workers=1)
+
+    def start_worker(server: ServerInfo) -> None:
+        workers.append(beside.submit(ensure_worker, settings, server, say, replace=replace_worker))
+
+    try:
+        server = ensure_server(settings, say, start_worker)
+        if not workers:
+            start_worker(server)
+    finally:
+        beside.shutdown(wait=False)  # where there is no server, its worker gives up by itself
+    workers[-1].result()
     return server
 
 

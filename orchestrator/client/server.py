@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.client.binary import find_temporal, keyless_environment, server_version
@@ -91,9 +92,12 @@ def server_info(settings: Settings) -> ServerInfo | None:
     return _running(settings, patience_s=0.0)
 
 
-def ensure_server(settings: Settings, say: Say) -> ServerInfo:
+def ensure_server(
+    settings: Settings, say: Say, launched: Callable[[ServerInfo], None] = lambda server: None
+) -> ServerInfo:
     """The running server, started if there is none. Blocks; concurrent callers start exactly one.
 
+    `launched` is told of a server that was started and does not answer yet; once more where that one failed.
     Raises PrerequisiteError where no server can be had.
     """
     running = server_info(settings)
@@ -102,7 +106,7 @@ def ensure_server(settings: Settings, say: Say) -> ServerInfo:
     with exclusive(
         _Folder(settings).starting, lambda: say("waiting for another command that starts the Temporal server")
     ):
-        return _running(settings, patience_s=_BUSY_S) or _start(settings, say)
+        return _running(settings, patience_s=_BUSY_S) or _start(settings, say, launched)
 
 
 def stop_server(settings: Settings) -> bool:
@@ -125,7 +129,7 @@ def _running(settings: Settings, patience_s: float) -> ServerInfo | None:
     return record.info() if answered and record.process.alive else None
 
 
-def _start(settings: Settings, say: Say) -> ServerInfo:
+def _start(settings: Settings, say: Say, launched: Callable[[ServerInfo], None]) -> ServerInfo:
     binary = find_temporal(settings, say)
     version = server_version(binary) or "unknown"
     folder = _Folder(settings, version)
@@ -141,6 +145,8 @@ def _start(settings: Settings, say: Say) -> ServerInfo:
             ports = _ports(previous if attempt == 0 else None)
             record = _launch(settings, folder, binary, version, ports, lock)
             if record:
+                launched(record.info())
+            if record and _ready(record, folder):
                 folder.unfinished.unlink(missing_ok=True)
                 write_atomic(folder.record, record.model_dump_json())
                 return record.info()
@@ -177,7 +183,7 @@ def _prepare_database(folder: _Folder) -> None:
 def _launch(
     settings: Settings, folder: _Folder, binary: Path, version: str, ports: tuple[int, int, int], lock: int
 ) -> _Record | None:
-    """One start. None where the process ended by itself; PrerequisiteError where it never became ready."""
+    """One start. None where the process ended by itself."""
     port, http_port, ui_port = ports
     reference = spawn(
         _command(binary, folder, ports),
@@ -189,17 +195,23 @@ def _launch(
     )
     if reference is None:
         return None
-    answered = wait_until(lambda: not reference.alive or _answers(http_port), _START_S)
-    if not reference.alive:
-        return None
+    return _Record(process=reference, version=version, port=port, http_port=http_port, ui_port=ui_port)
+
+
+def _ready(record: _Record, folder: _Folder) -> bool:
+    """Waits for a server that was launched. False where it ended; PrerequisiteError where it never became ready."""
+    process = record.process
+    answered = wait_until(lambda: not process.alive or _answers(record.http_port), _START_S)
+    if not process.alive:
+        return False
     try:
         if not answered:
             raise PrerequisiteError(f"the Temporal server does not answer (log: {folder.log})")
-        _set_up_namespace(f"{_HOST}:{port}")
+        _set_up_namespace(f"{_HOST}:{record.port}")
     except PrerequisiteError:
-        terminate(reference, _STOP_S)
+        terminate(process, _STOP_S)
         raise
-    return _Record(process=reference, version=version, port=port, http_port=http_port, ui_port=ui_port)
+    return True
 
 
 def _command(binary: Path, folder: _Folder, ports: tuple[int, int, int]) -> list[str]:
