@@ -26,6 +26,8 @@ from tests.unit.core_values import model
 MODELS = (model("a:one"), model("a:two"), model("b:one"))
 OF_ONE_MODEL = frozenset((FailureKind.NOT_FOUND, FailureKind.RATE_LIMIT))
 HEALTH = TRANSIENT | PERMANENT
+# Those that count are drawn most, so that circuits open and probes fail often enough.
+KINDS = st.sampled_from((*FailureKind, *4 * [FailureKind.SERVER], *4 * [FailureKind.TIMEOUT]))
 PICKS = st.integers(0, 1_000)
 
 
@@ -72,7 +74,7 @@ class BreakerMachine(RuleBasedStateMachine):
             self.shut_at_s.pop(scope, None)
 
     @precondition(lambda self: self.flying)
-    @rule(pick=PICKS, kind=st.sampled_from(FailureKind), retry_after_s=st.sampled_from(RETRY_AFTER_S))
+    @rule(pick=PICKS, kind=KINDS, retry_after_s=st.sampled_from(RETRY_AFTER_S))
     def fail(self, pick: int, kind: FailureKind, retry_after_s: float | None) -> None:
         before, asked = self.breakers, self.landed(pick)
         self.breakers = before.on_failure(asked, kind, self.now_s, retry_after_s, kind.value)
@@ -85,7 +87,8 @@ class BreakerMachine(RuleBasedStateMachine):
         self.strikes[scope] = self.strikes.get(scope, 0) + 1
         assert self.breakers.circuit(scope).reason == kind.value
         assert self.breakers.retry_at_s(asked) >= self.now_s + (retry_after_s or 0.0)
-        if kind in PERMANENT or self.strikes[scope] >= STRIKES_TO_OPEN or scope in self.shut_at_s:
+        probe_failed = before.circuit(scope).state is CircuitState.HALF_OPEN
+        if kind in PERMANENT or self.strikes[scope] >= STRIKES_TO_OPEN or probe_failed:
             assert scope in opened(before, self.breakers) or before.circuit(scope).state is CircuitState.OPEN
             assert not self.breakers.allows(asked, self.now_s + max(FIRST_COOLDOWN_S, retry_after_s or 0.0) - 0.001)
             self.shut_at_s[scope] = self.now_s
@@ -128,7 +131,7 @@ class BreakerMachine(RuleBasedStateMachine):
 
 
 TestBreakers = BreakerMachine.TestCase
-TestBreakers.settings = examples(100)
+TestBreakers.settings = examples(150, moves=70)
 
 
 @examples(100)
