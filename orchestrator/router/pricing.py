@@ -1,5 +1,6 @@
 """The catalog's prices of the providers' models."""
 
+import re
 from functools import cached_property
 
 from orchestrator.domain.model import ModelSpec, find_model
@@ -8,6 +9,7 @@ from orchestrator.providers.generation import BaseProvider
 
 _FREE = (PriceTier(input_micro=0, cached_input_micro=0, output_micro=0),)
 _FREE_VENDORS = ("mock", "ollama")
+_FOLDER = re.compile(r"^gpt://[^/]+/")  # whole addresses of Yandex's models name the user's folder
 
 
 class PriceList:
@@ -33,7 +35,7 @@ class PriceList:
             return _FREE
         if not vendor:
             return ()
-        found = find_model(f"{vendor}:{model}", self._models)
+        found = find_model(f"{vendor}:{_FOLDER.sub('', model)}", self._models)
         return found.prices if found is not None else ()
 
     @cached_property

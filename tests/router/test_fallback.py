@@ -179,6 +179,9 @@ def test_what_another_model_may_do_is_asked_of_the_next(kind: FailureKind) -> No
     first = Told("a", ProviderError.of(kind, Fate.UNBILLED, "not here"))
     assert asyncio.run(router_over(Clock(), [first, Told("b")]).route("x")) == "b"
     assert len(first.asked) == 1
+    alone = Told("a", ProviderError.of(kind, Fate.UNBILLED, "not here"))
+    assert failure_of(router_over(Clock(), [alone])).failure.kind is kind
+    assert len(alone.asked) == 1
 
 
 def test_when_all_fail_one_error_carries_every_cause() -> None:

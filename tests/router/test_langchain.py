@@ -2,7 +2,9 @@
 
 import asyncio
 import sys
+import threading
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -121,13 +123,27 @@ def test_a_stream_that_breaks_off_says_so_after_its_pieces() -> None:
         next(pieces)
 
 
+class Endless(Told):
+    """Says the same word until it is stopped."""
+
+    stopped = threading.Event()
+
+    async def generate_stream(self, prompt: str, params: GenerationParams | None = None) -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "word"
+                await asyncio.sleep(0)
+        finally:
+            self.stopped.set()
+
+
 def test_a_reader_that_goes_away_ends_the_request() -> None:
-    told = Told("a", "one two three")
-    llm = llm_over(told)
-    pieces = llm.stream("hi")
-    next(pieces)
+    told = Endless("a")
+    pieces = llm_over(told).stream("hi")
+    assert next(pieces) == "word"
+    assert not told.stopped.is_set()
     pieces.close()  # type: ignore[attr-defined]
-    assert llm.invoke("hi") == "one two three"
+    assert told.stopped.wait(10)
 
 
 def test_it_is_a_part_of_chains_and_calls_back() -> None:

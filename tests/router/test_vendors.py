@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Iterator
 from contextlib import aclosing
 
@@ -285,17 +286,46 @@ def test_health_says_no_without_a_server_or_with_a_wrong_key(server: FakeVendorS
     assert not asyncio.run(checked())
 
 
+def credentials_of(later: tuple[str, ...] = (), **fields: object) -> list[str]:
+    """The header that requests to Yandex carry: one with the first key, one with each of the later keys."""
+    seen: list[str] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        seen.extend(re.findall(r"^authorization: (.*)\r$", head, flags=re.MULTILINE | re.IGNORECASE))
+        writer.write(b"HTTP/1.1 401 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async def served() -> None:
+        async with await asyncio.start_server(refuse, "127.0.0.1", 0) as listener:
+            port = listener.sockets[0].getsockname()[1]
+            used = provider("yandex", base_url=f"http://127.0.0.1:{port}", **fields)
+            for key in (used.config.api_key, *map(SecretStr, later)):
+                used.config.api_key = key
+                with pytest.raises(AuthenticationError):
+                    await used.generate("x")
+            await used.aclose()
+
+    asyncio.run(served())
+    return seen
+
+
 def test_a_new_token_takes_effect_with_the_next_request(server: FakeVendorServer) -> None:
-    used = provider("yandex", api_key="first-token-0123456789", folder_id="folder")
+    assert credentials_of(api_key="first-token-0123456789", later=("second-token-0123456789",)) == [
+        "Bearer first-token-0123456789",
+        "Bearer second-token-0123456789",
+    ]
 
-    async def twice() -> None:
-        await used.generate("x")
-        used.config.api_key = SecretStr("second-token-0123456789")
-        await used.generate("x")
-        await used.aclose()
 
-    asyncio.run(twice())
-    assert len(server.requests) == 2
+def test_a_key_of_the_environment_says_what_it_is(server: FakeVendorServer) -> None:
+    assert credentials_of() == ["Api-Key test-key-of-yandex-0123456789"]
+
+
+def test_the_scope_of_the_configuration_is_asked_for(server: FakeVendorServer) -> None:
+    asyncio.run(routed(router_over(provider("gigachat", scope="GIGACHAT_API_CORP"))))
+    asyncio.run(routed(router_over(provider("gigachat"))))
+    assert [request.scope for request in server.desk.token_requests] == ["GIGACHAT_API_CORP", "GIGACHAT_API_PERS"]
 
 
 def test_one_provider_serves_one_event_loop_after_the_other(server: FakeVendorServer) -> None:
@@ -329,6 +359,15 @@ def test_defaults_of_vendors(server: FakeVendorServer) -> None:
     asyncio.run(routed(router_over(GigaChatProvider(ProviderConfig(name="g")))))
     asyncio.run(routed(router_over(YandexGPTProvider(ProviderConfig(name="y")))))
     assert [record.request.model for record in server.requests] == ["GigaChat", "yandexgpt/latest"]
+
+
+def test_a_whole_address_of_a_model_has_its_price(server: FakeVendorServer) -> None:
+    prices = []
+    for model in ("yandexgpt-lite/latest", "gpt://some-folder/yandexgpt-lite/latest"):
+        router = router_over(provider("yandex", model=model))
+        asyncio.run(routed(router))
+        prices.append(router.get_metrics()["yandex"].total_cost_micro)
+    assert prices[0] == prices[1] > 0
 
 
 def test_any_endpoint_that_speaks_chat_completions(server: FakeVendorServer) -> None:
