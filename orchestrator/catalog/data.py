@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from orchestrator.catalog.yaml_files import parse_yaml
+from orchestrator.settings.yaml_files import parse_yaml
 from orchestrator.domain.base import Frozen
 
 # Per million tokens, in the currency of the price list.

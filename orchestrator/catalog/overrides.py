@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from orchestrator.catalog.data import Name, Prices, Quality, Tokens
-from orchestrator.catalog.yaml_files import MAX_BYTES, parse_yaml
+from orchestrator.settings.yaml_files import MAX_BYTES, parse_yaml
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.errors import UserInputError
 from orchestrator.settings.catalog import CatalogSettings

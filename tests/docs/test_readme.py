@@ -90,9 +90,10 @@ def test_the_exit_codes_are_those_of_the_code() -> None:
 
 
 def test_the_table_of_vendors_is_that_of_the_settings() -> None:
-    rows = re.findall(r"^\| [A-Za-z]+ \| (.*KEY`) \| `([A-Z_]+)` \|$", README, flags=re.MULTILINE)
+    rows = re.findall(r"^\| [A-Za-z]+ \| (.*) \| `([A-Z]+_(?:BASE_URL|HOST))` \|$", README, flags=re.MULTILINE)
     assert {(tuple(re.findall(r"`([A-Z_]+)`", keys)), url) for keys, url in rows} == {
-        (vendor.key_names, vendor.base_url_name) for vendor in VENDORS.values()
+        ((*vendor.key_names, *(option.variable for option in vendor.options if option.required)), vendor.base_url_name)
+        for vendor in VENDORS.values()
     }
 
 

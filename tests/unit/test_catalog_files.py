@@ -7,7 +7,7 @@ import pytest
 from orchestrator.catalog import Catalog, CatalogEntry, open_catalog
 from orchestrator.catalog.data import Prices, RateStep, VendorEntry
 from orchestrator.catalog.overrides import ModelOverride
-from orchestrator.catalog.yaml_files import parse_yaml
+from orchestrator.settings.yaml_files import parse_yaml
 from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.model import ModelSpec
 from orchestrator.settings import load_settings

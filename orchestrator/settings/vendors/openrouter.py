@@ -11,6 +11,7 @@ OPENROUTER = VendorDefinition(
     base_url="https://openrouter.ai/api/v1",
     capabilities=Capabilities(
         structured_output="schema",
+        no_temperature=(r"openai/(o\d|gpt-([5-9]|\d\d)).*", r"anthropic/claude-[a-z]+-([5-9]|\d\d).*"),
         # A 403 whose metadata has the input that was flagged is no bad key.
         error_codes={"flagged_input": FailureKind.FILTERED},
     ),

@@ -11,7 +11,7 @@ XAI = VendorDefinition(
     capabilities=Capabilities(
         structured_output="schema",
         max_tokens="max_completion_tokens",
-        no_stop=(r"grok-(3-mini|[4-9]|\d\d|code).*",),  # reasoning models answer a stop with 400
+        no_stop=(r"grok-(3-mini|[4-9]|\d\d|code|build).*",),  # reasoning models answer a stop with 400
         thinking_usage="beside_output",  # `completion_tokens` is the text alone, `total_tokens` has everything
     ),
 )

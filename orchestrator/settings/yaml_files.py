@@ -23,8 +23,13 @@ class Located(NamedTuple):
     error: Callable[[FieldPath, str], UserInputError]
 
 
-def parse_yaml(data: bytes, name: str, shape: type[T]) -> tuple[T, Located]:
+def parse_yaml(
+    data: bytes, name: str, shape: type[T], page: str = "docs/models.md", *, exact: bool = True
+) -> tuple[T, Located]:
     """The file's content as `shape`; an empty file is an empty mapping. `name` is what errors call the file.
+
+    `page` is the page of the documentation that lists the fields. With `exact`, numbers reach the shape as text, so
+    that a price is exact.
 
     Raises UserInputError as `file:line:column: field: what is wrong and the fix`.
     """
@@ -42,21 +47,21 @@ def parse_yaml(data: bytes, name: str, shape: type[T]) -> tuple[T, Located]:
         raise UserInputError(f"{name}: is not YAML: {str(error).splitlines()[0]}") from None
     except RecursionError:
         raise UserInputError(f"{name}: nested too deeply for a file of this kind") from None
-    reader = _Reader(name)
+    reader = _Reader(name, exact=exact)
     value = reader.value(root, ()) if root is not None else {}
     try:
         return shape.model_validate(value), Located(reader.error)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         path = tuple(part for part in first["loc"] if part != "[key]")
-        raise reader.error(path, _words(dict(first))) from None
+        raise reader.error(path, _words(dict(first), page)) from None
 
 
-def _words(error: dict[str, Any]) -> str:
+def _words(error: dict[str, Any], page: str) -> str:
     if error["type"] == "missing":
         return "is missing; add it"
     if error["type"] == "extra_forbidden":
-        return "is not a field here; remove it or correct its name (docs/models.md lists them)"
+        return f"is not a field here; remove it or correct its name ({page} lists them)"
     message = str(error["msg"]).removeprefix("Value error, ")
     got = error["input"]
     shown = "" if isinstance(got, dict | list) else f"; got {repr(got)[:_SHOWN_CHARS]}"
@@ -66,8 +71,9 @@ def _words(error: dict[str, Any]) -> str:
 class _Reader:
     """Turns nodes into values and remembers where each stood."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, exact: bool) -> None:
         self._name = name
+        self._exact = exact
         self._marks: dict[FieldPath, yaml.Mark] = {}
         self._seen: set[int] = set()
         self._scalars = yaml.SafeLoader("")
@@ -97,8 +103,7 @@ class _Reader:
         return found
 
     def _scalar(self, node: yaml.ScalarNode, path: FieldPath) -> Any:
-        # Numbers stay text, so that a price is exact; the shape turns them into what it wants.
-        if node.tag in ("tag:yaml.org,2002:float", "tag:yaml.org,2002:int"):
+        if self._exact and node.tag in ("tag:yaml.org,2002:float", "tag:yaml.org,2002:int"):
             return node.value.replace("_", "")
         try:
             return self._scalars.construct_object(node)
