@@ -12,6 +12,7 @@ import typer
 
 from cli.attach import Earlier, exporter_of
 from cli.console import say
+from cli.dryrun import DryRun, parse_dry_run, plan_only, show_estimate
 from cli.finish import come_back, present
 from cli.following import Waiting, follow_to_end
 from cli.results import SIMULATED_NOTICE
@@ -63,6 +64,7 @@ class StartOptions:
     resume: str | None
     approve: str | None
     on_exhausted: str | None
+    dry_run: str | None
     no_enhance: bool
     detach: bool
     no_input: bool
@@ -74,16 +76,18 @@ def launch(options: StartOptions) -> int:
     """Run the project that `options` describe; returns the exit code. Raises OrchError."""
     if options.resume is not None:
         return resume_run(_resume_options(options))
+    dry_run = _dry_run(options)
     settings = settings_for(options.profile)
     catalog = cache(lambda: load_catalog(settings))
     file = load_project_file(Path(options.file), model_resolver(catalog)) if options.file else ProjectFile()
     request = request_from(options, file)
     project_id = new_project_id(request.project)
-    new_project = options.new_project or bool(file.new_project)
+    new_project = options.new_project or bool(file.new_project) or dry_run is not None
     chosen = options.output_dir or file.output_dir
     folder = Path(chosen or f"results/{project_id}").expanduser().absolute()
     # The folder may hold what the very project wrote that is about to be resumed.
-    check_target(folder, project_id if new_project else exporter_of(folder) or project_id)
+    if dry_run is not DryRun.ESTIMATE:
+        check_target(folder, project_id if new_project else exporter_of(folder) or project_id)
     spec = build_spec(
         request,
         project_id=project_id,
@@ -92,6 +96,10 @@ def launch(options: StartOptions) -> int:
         simulated_routing=SIMULATED_ROUTING,
         embedded=settings.embedded,
     )
+    if dry_run is DryRun.ESTIMATE:
+        return show_estimate(spec, settings, json_output=options.json_output)
+    if dry_run is DryRun.PLAN:
+        return plan_only(spec, settings, folder, json_output=options.json_output)
     start = _Start(spec, settings, folder, options)
     earlier = None if new_project else Earlier(_explicit(options, file, request), chosen)
     return run_async(start.run(earlier))
@@ -109,11 +117,21 @@ def request_from(options: StartOptions, file: ProjectFile) -> ProjectRequest:
             "--concurrency", options.concurrency, file.concurrency, DEFAULT_CONCURRENCY, parse_concurrency
         ),
         overrides=file.models,
+        plan_only=options.dry_run is not None,
         approve_plan=_chosen("--approve", options.approve, bool(file.approve), "", parse_approve),
         on_exhausted=_chosen(
             "--on-exhausted", options.on_exhausted, file.on_exhausted, OnExhausted.END.value, parse_on_exhausted
         ),
     )
+
+
+def _dry_run(options: StartOptions) -> DryRun | None:
+    """What `--dry-run` asks for. Raises UserInputError for a flag that it makes no sense with."""
+    if options.dry_run is None:
+        return None
+    if options.detach:
+        raise UserInputError("--detach: cannot be given with --dry-run, which waits for what it shows")
+    return parsed("--dry-run", parse_dry_run, options.dry_run)
 
 
 def _explicit(options: StartOptions, file: ProjectFile, request: ProjectRequest) -> ResumeChanges:
@@ -135,6 +153,7 @@ def _resume_options(options: StartOptions) -> ResumeOptions:
         "--file": options.file,
         "--new-project": options.new_project,
         "--no-enhance": options.no_enhance,
+        "--dry-run": options.dry_run is not None,
     }
     for flag, value in given.items():
         if value:

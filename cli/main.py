@@ -44,7 +44,7 @@ app.add_typer(worker.app, name="worker")
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code. Errors are one line on stderr."""
     try:
-        app(arguments, prog_name="orch-cli")
+        app(_spelled_out(arguments), prog_name="orch-cli")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
     except KeyboardInterrupt:
@@ -56,6 +56,13 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001  every error becomes an exit code, and all of it is shown
         return _report(error)
     return 0
+
+
+def _spelled_out(arguments: list[str]) -> list[str]:
+    """The bare `--dry-run` of `start` with the value that it stands for: options of typer always take one."""
+    if arguments[:1] != ["start"]:
+        return arguments
+    return ["--dry-run=estimate" if argument == "--dry-run" else argument for argument in arguments]
 
 
 def _report(error: Exception) -> int:

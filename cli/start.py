@@ -40,6 +40,14 @@ def start(
     ] = None,
     approve: Approve = None,
     on_exhausted: OnExhausted = None,
+    dry_run: Annotated[
+        str | None,
+        typer.Option(
+            "--dry-run",
+            metavar="[=plan]",
+            help="Only say what it may cost: spends nothing; '--dry-run=plan' pays for the plan and shows it.",
+        ),
+    ] = None,
     no_enhance: Annotated[bool, typer.Option("--no-enhance", help="Take the project text as it is written.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return once the run has started.")] = False,
     no_input: NoInput = False,
@@ -69,6 +77,7 @@ def start(
         resume=resume,
         approve=approve,
         on_exhausted=on_exhausted,
+        dry_run=dry_run,
         no_enhance=no_enhance,
         detach=detach,
         no_input=no_input,
