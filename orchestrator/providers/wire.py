@@ -186,7 +186,8 @@ class WireProvider(ABC):
     async def reachable(self, timeout_s: float) -> bool:
         """Whether the vendor answers and takes the key, as far as that can be known without a cost."""
         limits = Timeouts(connect_s=timeout_s, first_byte_s=timeout_s, between_chunks_s=timeout_s)
-        token = exchange_of_task.set(Exchange(limits))
+        exchange = Exchange(limits)
+        token = exchange_of_task.set(exchange)
         try:
             async with asyncio.timeout(timeout_s):
                 response = await self.probe()
@@ -196,6 +197,8 @@ class WireProvider(ABC):
             return False
         finally:
             exchange_of_task.reset(token)
+            if exchange.response is not None:
+                await exchange.response.aclose()
 
     def _within_rules(self, request: ModelRequest) -> ModelRequest:
         """The request without what its model refuses."""
