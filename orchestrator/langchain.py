@@ -49,6 +49,10 @@ class MultiLLMOrchestrator(BaseLLM):
     def _llm_type(self) -> str:
         return "multi-llm-orchestrator"
 
+    def close(self) -> None:
+        """Close the connections that synchronous calls have opened; `router.aclose()` closes those of a loop."""
+        _submit(self.router.aclose()).result()
+
     # LangChain's own `batch` of an LLM gives up all answers for one error.
     def batch(
         self,

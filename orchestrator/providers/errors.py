@@ -3,6 +3,7 @@
 Every class is a `ProviderError`, so `failure` says kind, fate, status and when to come back.
 """
 
+import builtins
 from collections.abc import Mapping
 
 from pydantic import SecretStr
@@ -81,6 +82,6 @@ def provider_error(error: Exception, key: SecretStr | None) -> ProviderError:
     if isinstance(error, ProviderError):
         return error
     text = redact(f"{type(error).__name__}: {error}", [key.get_secret_value()] if key else [])
-    known = ProviderError(text)
+    known = TimeoutError(text) if isinstance(error, builtins.TimeoutError) else ProviderError(text)
     known.__cause__ = error
     return known

@@ -48,6 +48,7 @@ class ProviderMetrics:
         self._latency_sum = 0.0
         self._measured_at_s = float("-inf")
         self._seconds: deque[list[int]] = deque()  # second, requests, errors
+        self._recent_requests = self._recent_errors = 0
 
     @property
     def total_requests(self) -> int:
@@ -136,15 +137,18 @@ class ProviderMetrics:
     def _count(self, now_s: float, *, error: bool) -> None:
         second = int(now_s)
         if not self._seconds or self._seconds[-1][0] != second:
-            self._forget(now_s)
+            self._recent()  # forgets, so that what is kept stays small where nobody asks
             self._seconds.append([second, 0, 0])
         self._seconds[-1][1] += 1
         self._seconds[-1][2] += error
+        self._recent_requests += 1
+        self._recent_errors += error
 
     def _recent(self) -> tuple[int, int]:
-        self._forget(self._clock())
-        return sum(entry[1] for entry in self._seconds), sum(entry[2] for entry in self._seconds)
-
-    def _forget(self, now_s: float) -> None:
-        while self._seconds and self._seconds[0][0] <= now_s - OUTCOME_WINDOW_S:
-            self._seconds.popleft()
+        """Requests and errors of the last minute."""
+        oldest_s = self._clock() - OUTCOME_WINDOW_S
+        while self._seconds and self._seconds[0][0] <= oldest_s:
+            _, requests, errors = self._seconds.popleft()
+            self._recent_requests -= requests
+            self._recent_errors -= errors
+        return self._recent_requests, self._recent_errors

@@ -151,7 +151,7 @@ class Router:
         if not self._slots:
             raise ProviderError("No providers registered")
         now_s = self._clock()
-        ready = [slot for slot in self._slots if slot.allowed(now_s) and slot.retry_at_s() <= now_s]
+        ready = [slot for slot in self._slots if slot.ready(now_s)]
         order = await self._strategy.order(ready or self._slots, prompt, params)
         if len(order) < len(self._slots):
             order = [*order, *(slot for slot in self._slots if slot not in order)]

@@ -16,6 +16,8 @@ from orchestrator.router.metrics import ProviderMetrics
 
 logger = logging.getLogger("orchestrator.router")
 
+_NO_USAGE = Usage()
+
 
 class Slot:
     """A registered provider. Its circuits are its own: two providers of one vendor may have different keys.
@@ -41,6 +43,10 @@ class Slot:
     def retry_at_s(self) -> float:
         """No request before this time, if others are ready."""
         return self._breakers.retry_at_s(self._spec) if self._breakers.circuits else 0.0
+
+    def ready(self, now_s: float) -> bool:
+        """Whether a request may leave now."""
+        return not self._breakers.circuits or (self.allowed(now_s) and self.retry_at_s() <= now_s)
 
     def price_micro(self, input_tokens: int, output_tokens: int) -> int | None:
         """What such an answer costs in micro-USD, None where the price is not known."""
@@ -69,7 +75,7 @@ class Slot:
 
     def succeeded(self, answer: ModelAnswer, latency_ms: float, *, streaming: bool) -> None:
         """A request was answered."""
-        usage = answer.usage or Usage()
+        usage = answer.usage or _NO_USAGE
         cost = cost_micro(usage, self._spec.prices) if self._spec.prices else 0
         with self._lock:
             self.in_flight -= 1

@@ -1,6 +1,7 @@
 """What happens to failures: the next provider, another try after a backoff, an open circuit, one error for all."""
 
 import asyncio
+import builtins
 import logging
 import pickle
 
@@ -212,6 +213,11 @@ def test_errors_of_a_provider_that_raises_what_it_should_not_are_causes_too() ->
     assert error.causes["a"].__cause__ is bug
     assert str(error.causes["a"]) == "KeyError: 'choices'"
     assert asyncio.run(router_over(Clock(), [Told("a", bug), Told("b")]).route("x")) == "b"
+
+
+def test_the_built_in_timeout_of_a_provider_is_a_timeout() -> None:
+    error = failure_of(router_over(Clock(), [Told("a", builtins.TimeoutError("late"), retries=0)]))
+    assert type(error) is TimeoutError
 
 
 def test_errors_survive_pickling() -> None:

@@ -8,7 +8,7 @@ import pytest
 from bench.router import CALL_AIM_US, ROUTES_AIM_MS, call_us, routes_ms
 from orchestrator.router.strategies import STRATEGIES
 
-MEASUREMENTS = 8
+MEASUREMENTS = 20
 
 Measurement = Callable[[str], Coroutine[object, object, float]]
 

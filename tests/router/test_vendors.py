@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 import orchestrator.providers
+from orchestrator import MultiLLMOrchestrator
 from orchestrator.domain.money import Usage
 from orchestrator.providers import (
     AllProvidersFailedError,
@@ -274,7 +275,7 @@ def test_every_cause_of_several_vendors_is_told(server: FakeVendorServer) -> Non
     }
 
 
-def test_health_says_no_without_a_server_or_with_a_wrong_key(server: FakeVendorServer) -> None:
+def test_health_says_no_without_a_server(server: FakeVendorServer) -> None:
     gone = provider("openai", base_url="http://127.0.0.1:9/v1")
 
     async def checked() -> bool:
@@ -353,6 +354,33 @@ def test_other_things_that_are_missing_are_named() -> None:
         OllamaProvider(ProviderConfig(name="o"))
     with pytest.raises(ValueError, match=r"^base_url is required for OpenAICompatibleProvider$"):
         OpenAICompatibleProvider(ProviderConfig(name="x", model="m"))
+
+
+def test_one_revoked_token_is_renewed_once_for_all_requests(server: FakeVendorServer) -> None:
+    router = router_over(provider("gigachat"))
+
+    async def used() -> None:
+        async with router:
+            await router.route("x")
+            server.desk.revoke()
+            await asyncio.gather(*(router.route("x") for _ in range(20)))
+
+    asyncio.run(used())
+    assert len(server.desk.token_requests) == 2
+    assert router.get_metrics()["gigachat"].successful_requests == 21
+
+
+def test_connections_serve_langchain_call_after_call(server: FakeVendorServer) -> None:
+    llm = MultiLLMOrchestrator(router=router_over(provider("openai"), provider("gigachat")))
+    assert [llm.invoke("x") for _ in range(4)] == ["an answer"] * 4
+    assert "".join(llm.stream("x")) == "an answer"
+
+    async def inside() -> list[str]:
+        async with llm.router:
+            return [llm.invoke("x"), await llm.ainvoke("x"), *await llm.abatch(["x", "y"])]
+
+    assert asyncio.run(inside()) == ["an answer"] * 4
+    llm.close()
 
 
 def test_defaults_of_vendors(server: FakeVendorServer) -> None:
