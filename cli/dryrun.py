@@ -27,7 +27,9 @@ from orchestrator.domain.routing import usable_models
 from orchestrator.domain.workload import TaskSize, task_size
 from orchestrator.settings import Settings
 
-_HIGH = "high: every iteration, revision and repair round, answers at their limits, dearer models after escalation"
+_HIGH = (
+    "high, the worst case: all iterations, revisions and repair rounds, longest answers, dearer models after escalation"
+)
 _LOW = "low: every task passes at once with small answers"
 _CAP = "requests that fail and are asked again are in no figure; whatever happens, the budget is never exceeded"
 

@@ -11,7 +11,7 @@ from cli.results import duration, money
 from orchestrator.domain.answers import PlannedTask
 from orchestrator.domain.forecast import Forecast, Item, Risk, Seconds, risk
 from orchestrator.domain.graph import mermaid
-from orchestrator.domain.money import usd
+from orchestrator.domain.money import MICRO_PER_USD, usd
 from orchestrator.domain.tasks import Stage
 from orchestrator.domain.text import one_line
 from orchestrator.domain.workload import Range, TaskSize, total
@@ -94,10 +94,12 @@ def outlook_block(outlook: Outlook) -> str:
 def _facts(outlook: Outlook) -> list[tuple[str, ...]]:
     made = outlook.forecast
     calls = _calls(made.calls_percent)
+    cost_fits = made.cost_micro.expected <= outlook.max_micro
+    time_fits = made.wall_s.expected <= outlook.time_limit_s
     reads, writes = (total(getattr(item, name) for item in made.items) for name in ("input_tokens", "output_tokens"))
     facts: list[tuple[str, ...]] = [
-        ("cost", f"{_money(made.cost_micro)}; {_verdict(outlook.cost_risk)} {money(outlook.max_micro)}"),
-        ("time", f"{_time(made.wall_s)}; {_verdict(outlook.time_risk)} {duration(outlook.time_limit_s)}"),
+        ("cost", f"{_money(made.cost_micro)}; {_verdict(outlook.cost_risk, cost_fits)} {money(outlook.max_micro)}"),
+        ("time", f"{_time(made.wall_s)}; {_verdict(outlook.time_risk, time_fits)} {duration(outlook.time_limit_s)}"),
         ("calls", f"{calls['expected']} expected, {calls['low']} to {calls['high']}"),
         ("tokens", f"{reads.expected:,} in and {writes.expected:,} out expected"),
         ("spent", f"{money(outlook.spent_micro)} so far"),
@@ -110,12 +112,16 @@ def _facts(outlook: Outlook) -> list[tuple[str, ...]]:
     return facts
 
 
-def _verdict(value: Risk) -> str:
-    return typer.style(value.value, fg=_COLOURS[value], bold=True)
+def _verdict(value: Risk, expected_fits: bool) -> str:
+    text = value.value
+    if value is Risk.MAY_EXCEED:
+        text = "expected to fit, may exceed" if expected_fits else "expected to exceed"
+    return typer.style(text, fg=_COLOURS[value], bold=True)
 
 
 def _money(cost: Range) -> str:
-    return f"{money(cost.expected)} expected, {money(cost.low)} to {money(cost.high)}"
+    low, expected, high = _cells(cost)
+    return f"{expected} expected, {low} to {high}"
 
 
 def _time(wall: Seconds) -> str:
@@ -142,7 +148,12 @@ def _task_rows(outlook: Outlook) -> list[tuple[str, ...]]:
 
 
 def _cells(cost: Range) -> tuple[str, str, str]:
-    return money(cost.low), money(cost.expected), money(cost.high)
+    return _about(cost.low), _about(cost.expected), _about(cost.high)
+
+
+def _about(micro: int) -> str:
+    """A forecast needs no micro-dollars: cents from a dollar on, four places below."""
+    return f"${usd(micro):,.2f}" if micro >= MICRO_PER_USD else money(-(-micro // 100) * 100)
 
 
 def _bases(outlook: Outlook) -> list[str]:

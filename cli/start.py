@@ -45,7 +45,7 @@ def start(
         typer.Option(
             "--dry-run",
             metavar="[=plan]",
-            help="Only say what it may cost: spends nothing; '--dry-run=plan' pays for the plan and shows it.",
+            help="Say what it may cost, and spend nothing. With =plan: pay for the plan, show it, and stop.",
         ),
     ] = None,
     no_enhance: Annotated[bool, typer.Option("--no-enhance", help="Take the project text as it is written.")] = False,

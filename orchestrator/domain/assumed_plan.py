@@ -8,7 +8,7 @@ LEAST_CODE_TASKS = 6
 MOST_CODE_TASKS = 60
 WORDS_PER_CODE_TASK = 20  # of project text and criteria together, beyond the least
 _BRIEF_BYTES = 1_200
-_READS = Range(low=0, expected=1, high=3)
+_READS = Range(low=0, expected=1, high=2)
 
 
 class AssumedPlan(Frozen):

@@ -120,10 +120,8 @@ def forecast(
     items = [plan]
     stages: dict[str, dict[Stage, tuple[Range, Range]]] = {}
     for task in tasks:
-        authors = candidates_of(Role.AUTHOR, task.id, task.type, Stage.GENERATE, priced)
-        reasoning = any(model.reasoning for model in authors.possible)
         stages[task.id] = {}
-        for load in task_loads(task, text_bytes, reasoning=reasoning):
+        for load in task_loads(task, text_bytes):
             item, output = _item(task, load, priced)
             items.append(item)
             stages[task.id][load.stage] = (load.calls_percent, output)

@@ -6,7 +6,7 @@ from orchestrator.domain.answers import PlannedTask
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.integration import MAX_ROUNDS
 from orchestrator.domain.plan import named_files
-from orchestrator.domain.quality import RULES, output_tokens, with_reasoning
+from orchestrator.domain.quality import RULES, output_tokens
 from orchestrator.domain.sizes import FENCE_BYTES_PER_FILE, LINE_BYTES, TEMPLATE_BYTES
 from orchestrator.domain.tasks import Stage, TaskType
 
@@ -29,7 +29,7 @@ _EXPECTED_STAGE_OUTPUT = {Stage.CRITIQUE: 400, Stage.EVALUATE: 120}
 _EXPECTED_FINDINGS_TOKENS = 300
 _PLAN_OVERHEAD_TOKENS, _PLAN_TOKENS_PER_TASK = 100, 220
 
-RETOKENIZED = 2  # most tokens that another vendor may count for one token of an answer
+RETOKENIZED_PERCENT = 125  # most tokens that another vendor counts for 100 of an answer
 MOST_FINDINGS_BYTES = 24_000
 _ATTEMPT_BYTES = 200 + LINE_BYTES
 
@@ -111,8 +111,8 @@ def plan_load(tasks: Sequence[TaskSize], text_bytes: int) -> StageLoad:
     )
 
 
-def task_loads(task: TaskSize, text_bytes: int, *, reasoning: bool) -> tuple[StageLoad, ...]:
-    """All stages of one task (of the group); EVALUATE is one judge's. `reasoning`: some author may reason."""
+def task_loads(task: TaskSize, text_bytes: int) -> tuple[StageLoad, ...]:
+    """All stages of one task (of the group); EVALUATE is one judge's."""
     most = RULES[task.type].max_iterations
     calls = {
         Stage.GENERATE: Range(low=100, expected=EXPECTED_ITERATIONS_PERCENT, high=100 * most),
@@ -126,7 +126,7 @@ def task_loads(task: TaskSize, text_bytes: int, *, reasoning: bool) -> tuple[Sta
         StageLoad(
             stage=stage,
             calls_percent=percent,
-            input_tokens=_input(task, text_bytes, stage, reasoning=reasoning),
+            input_tokens=_input(task, text_bytes, stage),
             output_tokens=_output(stage, task.type),
         )
         for stage, percent in calls.items()
@@ -139,9 +139,9 @@ def _output(stage: Stage, task_type: TaskType) -> Range:
     return Range(low=expected // SMALL_SHARE, expected=expected, high=most)
 
 
-def _input(task: TaskSize, text_bytes: int, stage: Stage, *, reasoning: bool) -> Range:
-    own = _draft(_output(Stage.GENERATE, task.type), task.files, reasoning=reasoning)
-    other = _draft(_output(Stage.GENERATE, TaskType.CODE_GENERATION), task.files, reasoning=reasoning)
+def _input(task: TaskSize, text_bytes: int, stage: Stage) -> Range:
+    own = _draft(_output(Stage.GENERATE, task.type), task.files)
+    other = _draft(_output(Stage.GENERATE, TaskType.CODE_GENERATION), task.files)
     read = _text(TEMPLATE_BYTES[stage] + text_bytes + task.brief_bytes + 2 * LINE_BYTES)
     read += Range(
         low=task.reads.low * other.low,
@@ -150,7 +150,7 @@ def _input(task: TaskSize, text_bytes: int, stage: Stage, *, reasoning: bool) ->
     )
     if stage in _READS_DRAFT:
         read += own
-    remarks = _remarks(task.type, reasoning=reasoning)
+    remarks = _remarks(task.type)
     if stage in (Stage.REVISE, Stage.REPAIR):
         read += remarks
     if stage is Stage.GENERATE:  # from the second iteration on it sees the best version, and what was wrong with it
@@ -158,23 +158,25 @@ def _input(task: TaskSize, text_bytes: int, stage: Stage, *, reasoning: bool) ->
     return read
 
 
-def _draft(written: Range, files: int, *, reasoning: bool) -> Range:
-    """Files of a task as another model reads them. What may be spent on reasoning may be written as well."""
-    most = with_reasoning(written.high) if reasoning else written.high
+def _draft(written: Range, files: int) -> Range:
+    """Files of a task as another model reads them."""
     fences = files * (FENCE_BYTES_PER_FILE + LINE_BYTES)
-    return Range(low=written.low, expected=written.expected, high=RETOKENIZED * most + fences)
+    return Range(low=written.low, expected=written.expected, high=_retokenized(written.high) + fences)
 
 
-def _remarks(task_type: TaskType, *, reasoning: bool) -> Range:
+def _remarks(task_type: TaskType) -> Range:
     """Findings of checks, the critique, and lines about earlier attempts."""
     critique = _output(Stage.CRITIQUE, task_type)
-    most = with_reasoning(critique.high) if reasoning else critique.high
     attempts = RULES[task_type].max_iterations * _ATTEMPT_BYTES
     return Range(
         low=critique.low,
         expected=critique.expected + _EXPECTED_FINDINGS_TOKENS,
-        high=RETOKENIZED * most + MOST_FINDINGS_BYTES + attempts,
+        high=_retokenized(critique.high) + MOST_FINDINGS_BYTES + attempts,
     )
+
+
+def _retokenized(tokens: int) -> int:
+    return -(-tokens * RETOKENIZED_PERCENT // 100)
 
 
 def _text(size_bytes: int) -> Range:

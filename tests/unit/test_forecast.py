@@ -150,7 +150,7 @@ class Run:
         answer = self.draw(st.sampled_from((1, limit // 3, limit)))
         usage = Usage(input_tokens=TEMPLATE_BYTES[stage] + tokens, output_tokens=answer)
         self.spent_micro += cost_micro(usage, chosen.prices)
-        return chosen, answer
+        return chosen, min(answer, output_tokens(stage, task_type))  # the rest is reasoning
 
     def run_task(self, task: PlannedTask, state: TaskState) -> None:
         rules, first, author, critique = RULES[task.type], None, None, 0
