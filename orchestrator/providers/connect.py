@@ -19,7 +19,10 @@ def vendor_settings(vendor: str, config: ProviderConfig, provider: str) -> Vendo
     if not definition.key_names:
         # Asked for its models only when it is used: it may be started later than this program.
         base_url = ollama_url(environment.get(definition.base_url_name) or definition.base_url or "")
-        return VendorSettings(vendor=vendor, base_url=base_url, verify_ssl=config.verify_ssl, definition=definition)
+        options = {o.name: environment.get(o.variable) or o.default for o in definition.options}
+        return VendorSettings(
+            vendor=vendor, base_url=base_url, verify_ssl=config.verify_ssl, options=options, definition=definition
+        )
     if config.api_key is not None:
         for name in set(definition.key_names) - {_key_variable(definition)}:
             environment.pop(name, None)

@@ -33,8 +33,8 @@ class ProviderConfig(BaseModel):
 class GenerationParams(BaseModel):
     """How an answer is generated.
 
-    Without it the vendor's own defaults hold. With it, `max_tokens` always holds; temperature and top_p are sent
-    where they were set, since some models refuse them.
+    Without it the vendor's own defaults hold. With it, all of it holds, but `top_p` is sent only where it was set, and
+    models that refuse a temperature are sent none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from orchestrator.domain.breaker import Breakers, Circuit, CircuitState
+from orchestrator.domain.breaker import Breakers, Circuit, CircuitState, closed, opened
 from orchestrator.domain.errors import Fate
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import Usage, cost_micro, usd
@@ -117,6 +117,11 @@ class Slot:
             self.metrics.record_abandoned()
 
     def _turn(self, breakers: Breakers) -> None:
+        for scope in opened(self._breakers, breakers):
+            extra = {"provider": self.name, "reason": breakers.circuit(scope).reason}
+            logger.warning("llm_provider_circuit_opened", extra=extra)
+        if closed(self._breakers, breakers):
+            logger.warning("llm_provider_circuit_closed", extra={"provider": self.name})
         circuits = breakers.circuits.values()
         self.metrics.circuit_open = any(circuit.state is not CircuitState.CLOSED for circuit in circuits)
         self._breakers = breakers if any(circuit != Circuit() for circuit in circuits) else Breakers()

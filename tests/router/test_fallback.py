@@ -4,6 +4,7 @@ import asyncio
 import builtins
 import logging
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -229,7 +230,8 @@ def test_errors_survive_pickling() -> None:
 
 def test_requests_are_logged_with_their_fields(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="orchestrator.router")
-    asyncio.run(router_over(Clock(), [Told("a", TimeoutError("slow")), Told("b")]).route("a secret prompt"))
+    router = router_over(Clock(), [Told("a", TimeoutError("slow")), Told("b")])
+    asyncio.run(router.route("a secret prompt"))
     failed, completed = caplog.records
     assert (failed.levelname, failed.message) == ("WARNING", "llm_request_failed")
     assert (completed.levelname, completed.message) == ("INFO", "llm_request_completed")
@@ -238,3 +240,33 @@ def test_requests_are_logged_with_their_fields(caplog: pytest.LogCaptureFixture)
     fields = vars(completed)
     assert {"provider", "model", "latency_ms", "streaming", "success", "prompt_tokens", "cost_usd"} <= fields.keys()
     assert "secret" not in caplog.text
+
+
+def test_it_is_logged_when_a_provider_is_left_alone_and_when_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    router = router_over(clock, [Told("a", AuthenticationError("wrong key"), "ok")])
+    failure_of(router)
+    failure_of(router)
+    clock.now_s += 30
+    asyncio.run(router.route("x"))
+    told = [record for record in caplog.records if "circuit" in record.message]
+    assert [record.message for record in told] == ["llm_provider_circuit_opened", "llm_provider_circuit_closed"]
+    assert (vars(told[0])["provider"], vars(told[0])["reason"]) == ("a", "wrong key")
+
+
+def test_several_threads_share_a_router() -> None:
+    told = [Told("a", TimeoutError("slow"), "ok"), Told("b"), Told("c")]
+    clock = Clock()
+    router = router_over(clock, told)
+
+    def many(_: int) -> int:
+        async def at_once() -> int:
+            return len(await asyncio.gather(*(router.route("x") for _ in range(200))))
+
+        return asyncio.run(at_once())
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(many, range(8))) == [200] * 8
+    counted = router.get_metrics().values()
+    assert sum(metrics.successful_requests for metrics in counted) == 1600
+    assert sum(metrics.total_requests for metrics in counted) == sum(len(each.asked) for each in told)

@@ -356,6 +356,12 @@ def test_other_things_that_are_missing_are_named() -> None:
         OpenAICompatibleProvider(ProviderConfig(name="x", model="m"))
 
 
+def test_options_of_the_environment_hold(server: FakeVendorServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_NUM_CTX", "4321")
+    asyncio.run(routed(router_over(provider("ollama"))))
+    assert "4321" in str(server.requests[0].request.body["options"])
+
+
 def test_one_revoked_token_is_renewed_once_for_all_requests(server: FakeVendorServer) -> None:
     router = router_over(provider("gigachat"))
 
