@@ -114,6 +114,11 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     return _capped((until - (_date(lowered.get("date")) or now)).total_seconds())
 
 
+def moment_of(headers: Mapping[str, str], now: datetime) -> datetime:
+    """When the vendor sent its answer by its own clock; `now` if it does not say."""
+    return _date(headers.get("date")) or now
+
+
 def _capped(seconds: float) -> float:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
 

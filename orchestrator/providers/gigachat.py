@@ -1,7 +1,7 @@
 """GigaChat: its own token before each request, then a dialect of Chat Completions."""
 
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +10,7 @@ import httpx2
 from orchestrator.domain.errors import Fate
 from orchestrator.domain.money import Usage
 from orchestrator.providers.base import FinishReason, ModelRequest
+from orchestrator.providers.failures import moment_of
 from orchestrator.providers.gigachat_token import AccessToken, TokenSource, read_token
 from orchestrator.providers.plain_http import ErrorInStream, PlainHttpProvider, StatusError, json_events
 from orchestrator.providers.schemas import strict_schema
@@ -101,7 +102,9 @@ class GigaChatWire(PlainHttpProvider):
             )
             if response.status_code != httpx2.codes.OK:
                 raise StatusError(response.status_code, {})
-            return read_token(response.json(), time.time())
+            now = datetime.now(UTC)
+            vendors_now = moment_of(response.headers, now)
+            return read_token(response.json(), now.timestamp(), vendors_now.timestamp())
         except Exception as error:  # noqa: BLE001 - whatever happens here is one classified failure
             failure = self._failure(error, exchange)
         raise NotSentError(failure.model_copy(update={"fate": Fate.UNBILLED}))

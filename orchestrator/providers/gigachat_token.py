@@ -50,14 +50,17 @@ class TokenSource:
         return token
 
 
-def read_token(body: Any, now_s: float) -> AccessToken:
-    """The token of an answer of the vendor, or of a gateway, which uses shorter names."""
+def read_token(body: Any, now_s: float, vendors_now_s: float) -> AccessToken:
+    """The token of an answer of the vendor, or of a gateway, which uses shorter names.
+
+    Its end is told by the vendor's clock, which need not agree with ours.
+    """
     if not isinstance(body, dict):
         raise ProtocolViolation("the answer has no token")
     text = body.get("access_token", body.get("tok"))
     ends = body.get("expires_at", body.get("exp"))
-    if not isinstance(text, str) or not text or not isinstance(ends, int | float):
+    if not isinstance(text, str) or not text or isinstance(ends, bool) or not isinstance(ends, int | float):
         raise ProtocolViolation("the answer has no token")
     ends_s = ends / 1000 if ends > _MILLISECONDS_FROM else float(ends)
-    life_s = max(ends_s - now_s, 0.0)
-    return AccessToken(text, ends_s - min(_MARGIN_S, life_s / 2))
+    life_s = max(ends_s - vendors_now_s, 0.0)
+    return AccessToken(text, now_s + life_s - min(_MARGIN_S, life_s / 2))

@@ -26,6 +26,8 @@ from orchestrator.providers.texts import AnswerText
 from orchestrator.settings import VendorSettings
 
 EVENT_STREAM = "text/event-stream"
+_ANSWERS = (httpx2.codes.OK, httpx2.codes.NOT_FOUND, httpx2.codes.METHOD_NOT_ALLOWED)
+
 _log = logging.getLogger(__name__)
 
 _NEVER_CONNECTED = (
@@ -184,14 +186,17 @@ class WireProvider(ABC):
         raise ProviderError(failure)
 
     async def reachable(self, timeout_s: float) -> bool:
-        """Whether the vendor answers and takes the key, as far as that can be known without a cost."""
+        """Whether the vendor answers and takes the key, as far as that can be known without a cost.
+
+        Not every server has what is asked for: that it says so is an answer too.
+        """
         limits = Timeouts(connect_s=timeout_s, first_byte_s=timeout_s, between_chunks_s=timeout_s)
         exchange = Exchange(limits)
         token = exchange_of_task.set(exchange)
         try:
             async with asyncio.timeout(timeout_s):
                 response = await self.probe()
-                return response.status_code == httpx2.codes.OK
+                return response.status_code in _ANSWERS
         except Exception as error:  # noqa: BLE001 - a health check has no other answer than yes and no
             _log.debug("%s: not reachable (%s)", self.vendor, type(error).__name__)
             return False

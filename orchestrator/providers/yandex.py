@@ -76,7 +76,8 @@ class YandexWire(PlainHttpProvider):
     async def probe(self) -> httpx2.Response:
         """How many tokens a word has: that is free of charge."""
         body = {"modelUri": self._address("yandexgpt-lite/latest"), "text": "a"}
-        return await self.post(f"{self.base_url}/foundationModels/v1/tokenize", self._headers.value, body)
+        url = f"{self.base_url}/foundationModels/v1/tokenize"
+        return await self.http.post(url, headers=self._headers.value, json=body)
 
     def _address(self, model: str) -> str:
         return model if "://" in model else f"gpt://{self._folder}/{model}"

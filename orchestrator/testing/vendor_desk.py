@@ -4,6 +4,7 @@ import json
 import re
 import time
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
@@ -32,6 +33,7 @@ class VendorDesk:
 
     status: int = 200
     token_life_s: float = 1800.0
+    clock_offset_s: float = 0.0  # how far the vendor's clock is ahead
     gateway: bool = False  # answers with the shorter names of a gateway
     installed: tuple[str, ...] = ("llama-of-tests",)
     token_requests: list[TokenRequest] = field(default_factory=list)
@@ -68,9 +70,11 @@ class VendorDesk:
         form = parse_qs(incoming.body.decode())
         scheme = incoming.headers.get("authorization", "").split(" ", 1)[0]
         self.token_requests.append(TokenRequest(scheme, form.get("scope", [""])[0], incoming.headers.get("rquid", "")))
-        token, ends_s = f"token-{len(self.token_requests)}", time.time() + self.token_life_s
+        now_s = time.time() + self.clock_offset_s
+        token, ends_s = f"token-{len(self.token_requests)}", now_s + self.token_life_s
         self._valid.add(token)
         body: dict[str, object] = {"access_token": token, "expires_at": int(ends_s * 1000)}
         if self.gateway:
             body = {"tok": token, "exp": int(ends_s)}
-        connection.respond(self.status, {}, json.dumps(body if self.status == 200 else {}).encode())
+        answer = json.dumps(body if self.status == 200 else {}).encode()
+        connection.respond(self.status, {"date": formatdate(now_s, usegmt=True)}, answer)

@@ -36,9 +36,10 @@ def test_computed_usage_is_what_the_server_counted(family: Family) -> None:
     assert family.ask().usage == family.seen(family.last.usage)
 
 
-def test_hidden_reasoning_is_billed_but_no_text(family: Family) -> None:
+@pytest.mark.parametrize("model", ["some-model", "a-model-that-thinks-inline"])
+def test_hidden_reasoning_is_billed_but_no_text(family: Family, model: str) -> None:
     family.script(Reply(text=TEXT, hidden="let me think " * 20))
-    answer = family.ask()
+    answer = family.ask(ask(model=model))
     assert (answer.text, "".join(family.pieces)) == (TEXT, TEXT)
     assert answer.usage == family.seen(family.last.usage)
     assert family.last.usage.output_tokens > len(TEXT) // 4 + 60
@@ -221,8 +222,9 @@ def test_whether_a_vendor_is_reachable_costs_nothing(family: Family) -> None:
     assert family.server.requests == []
     assert family.server.desk.free_requests
     try:
-        family.server.desk.status = 401
-        assert family.run(family.provider.reachable(10)) is False
+        for status, expected in {401: False, 403: False, 404: True, 429: False, 503: False}.items():
+            family.server.desk.status = status
+            assert family.run(family.provider.reachable(10)) is expected
     finally:
         family.server.desk.status = 200
 

@@ -119,12 +119,25 @@ def test_who_gives_up_takes_the_token_from_nobody(gigachat: Family) -> None:
     assert len(gigachat.server.desk.token_requests) == 1
 
 
-@pytest.mark.parametrize(("life_s", "renewals"), [(1800.0, 1), (70.0, 1), (30.0, 1), (0.0, 3)])
+@pytest.mark.parametrize(("life_s", "renewals"), [(1800.0, 1), (70.0, 1), (30.0, 1), (-5.0, 3)])
 def test_a_token_is_renewed_in_time_and_not_more_often(gigachat: Family, life_s: float, renewals: int) -> None:
     gigachat.server.desk.token_life_s = life_s
     for _ in range(3):
         gigachat.ask()
     assert len(gigachat.server.desk.token_requests) == renewals
+
+
+@pytest.mark.parametrize("ahead_s", [-7200.0, 7200.0])
+def test_the_vendors_clock_need_not_agree_with_ours(gigachat: Family, ahead_s: float) -> None:
+    gigachat.server.desk.clock_offset_s = ahead_s
+    for _ in range(3):
+        gigachat.ask()
+    assert len(gigachat.server.desk.token_requests) == 1
+    gigachat.server.desk.token_life_s = -5.0
+    gigachat.server.desk.revoke()
+    for _ in range(3):
+        gigachat.ask()
+    assert len(gigachat.server.desk.token_requests) == 4
 
 
 def test_the_token_of_a_gateway(gigachat: Family) -> None:
