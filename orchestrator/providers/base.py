@@ -74,6 +74,8 @@ class ProviderError(OrchError):
     text_kind: ClassVar[FailureKind] = FailureKind.SERVER
     text_fate: ClassVar[Fate] = Fate.UNCERTAIN
 
+    usage: Usage | None = None  # of an answer that was complete and billed, but cannot be used
+
     def __init__(self, failure: CallFailure | str) -> None:
         if isinstance(failure, str):
             failure = CallFailure(kind=self.text_kind, fate=self.text_fate, message=one_line(failure))

@@ -3,7 +3,7 @@
 from orchestrator.providers.generation import ProviderConfig
 from orchestrator.settings import VendorSettings, load_settings
 from orchestrator.settings.access import find_access
-from orchestrator.settings.keys import KEY_COMMAND
+from orchestrator.settings.keys import KEY_COMMAND, KEY_VENDORS
 from orchestrator.settings.ollama import ollama_url
 from orchestrator.settings.vendors import VENDORS, VendorDefinition
 from orchestrator.settings.vendors.yandex import IAM_TOKEN_NAME
@@ -26,11 +26,13 @@ def vendor_settings(vendor: str, config: ProviderConfig, provider: str) -> Vendo
     if config.api_key is not None:
         for name in set(definition.key_names) - {_key_variable(definition)}:
             environment.pop(name, None)
+    environment.pop(KEY_VENDORS, None)  # whoever makes this provider wants its key
     access = find_access(environment, {vendor: definition})
     if vendor not in access.vendors:
-        known = {*environment} & {*definition.key_names, KEY_COMMAND}
-        missing = (option.name for option in definition.options if option.required) if known else iter(("api_key",))
-        raise ValueError(f"{next(missing)} is required for {provider}: {access.unusable[vendor]}")
+        has_key = {*environment} & {*definition.key_names, KEY_COMMAND}
+        absent = (o.name for o in definition.options if o.required and not environment.get(o.variable))
+        missing = next(absent, "api_key") if has_key else "api_key"
+        raise ValueError(f"{missing} is required for {provider}: {access.unusable[vendor]}")
     return access.vendors[vendor]
 
 

@@ -73,7 +73,7 @@ class VendorProvider(BaseProvider):
             yield await asked
         finally:
             asked.cancel()
-            await asyncio.wait((asked,))
+            await asyncio.gather(asked, return_exceptions=True)
 
     async def health_check(self) -> bool:
         """Whether the vendor answers and takes the key, as far as that costs nothing."""
@@ -105,15 +105,15 @@ class VendorProvider(BaseProvider):
         try:
             answer = await self._client().complete(self._request(prompt, params), on_text)
         except ProviderError as error:
-            failure = error.failure
-        else:
-            # An answer that its limit cut is what the caller asked for, unless thinking took all of it.
-            found = unusable(answer, truncated=not answer.text.strip())
-            if found is None:
-                return answer
-            fate = Fate.BILLED if answer.usage else Fate.UNCERTAIN
-            failure = CallFailure(kind=found[0], fate=fate, message=f"{self.vendor}: {found[1]}")
-        raise error_of(failure)
+            raise error_of(error.failure) from None
+        # An answer that its limit cut is what the caller asked for, unless thinking took all of it.
+        found = unusable(answer, truncated=not answer.text.strip())
+        if found is None:
+            return answer
+        fate = Fate.BILLED if answer.usage else Fate.UNCERTAIN
+        useless = error_of(CallFailure(kind=found[0], fate=fate, message=f"{self.vendor}: {found[1]}"))
+        useless.usage = answer.usage
+        raise useless
 
     def _request(self, prompt: str, params: GenerationParams | None) -> ModelRequest:
         timeout_s = float(self.config.timeout)

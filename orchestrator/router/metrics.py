@@ -114,9 +114,7 @@ class ProviderMetrics:
         """An answer; `cost_micro` in micro-USD."""
         self.successful_requests += 1
         self.total_latency_ms += latency_ms
-        self.total_prompt_tokens += prompt_tokens
-        self.total_completion_tokens += completion_tokens
-        self.total_cost_micro += cost_micro
+        self._bill(prompt_tokens, completion_tokens, cost_micro)
         self.latency_counts[bisect_left(LATENCY_BUCKETS_S, latency_ms / 1000)] += 1
         self._latencies.append(latency_ms)
         self._latency_sum += latency_ms
@@ -125,14 +123,20 @@ class ProviderMetrics:
         self._measured_at_s = self._clock()
         self._count(self._measured_at_s, error=False)
 
-    def record_error(self) -> None:
-        """A failure."""
+    def record_error(self, prompt_tokens: int = 0, completion_tokens: int = 0, cost_micro: int = 0) -> None:
+        """A failure, perhaps one that was billed: an answer that could not be used."""
         self.failed_requests += 1
+        self._bill(prompt_tokens, completion_tokens, cost_micro)
         self._count(self._clock(), error=True)
 
     def record_abandoned(self) -> None:
         """A request whose caller went away."""
         self.abandoned_requests += 1
+
+    def _bill(self, prompt_tokens: int, completion_tokens: int, cost_micro: int) -> None:
+        self.total_prompt_tokens += prompt_tokens
+        self.total_completion_tokens += completion_tokens
+        self.total_cost_micro += cost_micro
 
     def _count(self, now_s: float, *, error: bool) -> None:
         second = int(now_s)

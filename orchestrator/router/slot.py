@@ -76,7 +76,7 @@ class Slot:
     def succeeded(self, answer: ModelAnswer, latency_ms: float, *, streaming: bool) -> None:
         """A request was answered."""
         usage = answer.usage or _NO_USAGE
-        cost = cost_micro(usage, self._spec.prices) if self._spec.prices else 0
+        cost = self._cost_micro(usage)
         with self._lock:
             self.in_flight -= 1
             if self._breakers.circuits:
@@ -103,7 +103,8 @@ class Slot:
                     self._spec, failure.kind, self._clock(), failure.retry_after_s, failure.message
                 )
             )
-            self.metrics.record_error()
+            usage = error.usage or _NO_USAGE
+            self.metrics.record_error(usage.input_tokens, usage.output_tokens, self._cost_micro(usage))
         extra = self._fields(latency_ms, streaming) | {"success": False, "error_type": type(error).__name__}
         logger.warning("llm_request_failed", extra=extra)
 
@@ -115,6 +116,10 @@ class Slot:
                 change = self._breakers.on_success if alive else self._breakers.on_inconclusive
                 self._turn(change(self._spec))
             self.metrics.record_abandoned()
+
+    def _cost_micro(self, usage: Usage) -> int:
+        """Of a report; 0 where the price is not known."""
+        return cost_micro(usage, self._spec.prices) if self._spec.prices else 0
 
     def _turn(self, breakers: Breakers) -> None:
         for scope in opened(self._breakers, breakers):

@@ -255,7 +255,12 @@ def test_a_refusal_is_no_answer_and_another_vendor_is_asked(server: FakeVendorSe
         return Reply(text="I cannot", finish=finish) if request.vendor == "anthropic" else Reply(text="ok")
 
     server.script = script
-    assert asyncio.run(routed(router_over(provider("anthropic"), provider("openai")))) == "ok"
+    router = router_over(provider("anthropic", model="claude-haiku-5-5"), provider("openai"))
+    assert asyncio.run(routed(router)) == "ok"
+    refused = router.get_metrics()["anthropic"]
+    assert (refused.successful_requests, refused.failed_requests) == (0, 1)
+    assert refused.total_tokens > 0
+    assert refused.total_cost_micro > 0, "a refusal is billed, too"
 
 
 def test_an_answer_that_its_limit_cut_is_the_answer_and_an_empty_one_is_none(server: FakeVendorServer) -> None:
@@ -339,6 +344,18 @@ def test_one_provider_serves_one_event_loop_after_the_other(server: FakeVendorSe
             await used.aclose()
 
     assert [asyncio.run(one()) for _ in range(3)] == ["an answer"] * 3
+
+
+def test_the_key_command_is_asked_for_the_key_of_the_provider(
+    server: FakeVendorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    monkeypatch.setenv("ORCH_KEY_COMMAND", "echo")
+    monkeypatch.setenv("ORCH_KEY_VENDORS", "deepseek")
+    assert asyncio.run(routed(router_over(provider("openai")))) == "an answer"
+    monkeypatch.setenv("ORCH_KEY_COMMAND", "false")
+    with pytest.raises(ValueError, match=r"^api_key is required for OpenAIProvider"):
+        provider("openai")
 
 
 @pytest.mark.parametrize("vendor", [vendor for vendor in CLASSES if VENDORS[vendor].key_names])
