@@ -1,6 +1,7 @@
 """The only reader of the environment: everything that can be configured from outside, in one value."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -9,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestrator.domain.errors import UserInputError
 from orchestrator.settings.access import Access, VendorSettings, find_access
-from orchestrator.settings.declared import declared_vendors
+from orchestrator.settings.declared import VENDORS_FILE, declared_vendors
+from orchestrator.settings.keys import KEY_COMMAND
 from orchestrator.settings.vendors import VENDORS, VendorDefinition
+from orchestrator.settings.vendors.definition import CA_BUNDLE_SUFFIX
 
 
 class SimulationSettings(BaseModel):
@@ -90,7 +93,8 @@ def load_settings(environment: Mapping[str, str] | None = None, folder: Path | N
     Raises UserInputError where a variable has a value that cannot be used.
     """
     env = dict(os.environ if environment is None else environment)
-    env = {**_dotenv((folder or Path.cwd()) / ".env"), **env}
+    folder = folder or Path.cwd()
+    env = _from_anywhere({**_dotenv(folder / ".env"), **env}, folder)
     user_home = Path(env.get("HOME") or Path.home())
     state = Path(env.get("XDG_STATE_HOME") or user_home / ".local" / "state")
     cache = Path(env.get("XDG_CACHE_HOME") or user_home / ".cache")
@@ -117,6 +121,16 @@ def _dotenv(path: Path) -> dict[str, str]:
     from dotenv import dotenv_values
 
     return {name: value for name, value in dotenv_values(path).items() if value is not None}
+
+
+def _from_anywhere(env: dict[str, str], folder: Path) -> dict[str, str]:
+    """`env` with the files that it names in full: the worker, which gets it too, runs in another folder."""
+    paths = (name for name in env if name == VENDORS_FILE or name.endswith(CA_BUNDLE_SUFFIX))
+    named = {name: str(folder / Path(env[name]).expanduser()) for name in paths if env[name]}
+    program, *arguments = env.get(KEY_COMMAND, "").split(" ", 1)
+    if program.startswith(("./", "../", "~")):
+        named[KEY_COMMAND] = " ".join((shlex.quote(str(folder / Path(program).expanduser())), *arguments))
+    return {**env, **named}
 
 
 def _absolute(value: str | None, default: Path) -> Path:

@@ -96,6 +96,27 @@ def test_a_key_command_runs_when_vendors_are_asked_for_and_once(tmp_path: Path) 
     assert asked(tmp_path) == sorted(every_key - {"OPENAI_API_KEY"})
 
 
+def test_files_are_found_from_another_folder_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker gets the same environment and runs somewhere else."""
+    here, there = tmp_path / "a folder", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    script = here / "key.sh"
+    script.write_text('#!/bin/sh\necho "$1-of-$2"\n')
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    (here / "ca.pem").write_text("")
+    (here / "v.yaml").write_text("vendors: {team: {base_url: 'https://llm.example/v1'}}\n")
+    (here / ".env").write_text(
+        "ORCH_KEY_COMMAND=./key.sh the-key\nORCH_KEY_VENDORS=xai\nXAI_CA_BUNDLE=ca.pem\nORCH_VENDORS_FILE=v.yaml\n"
+    )
+    monkeypatch.chdir(there)
+    client = load_settings({"HOME": str(tmp_path), **NOWHERE}, folder=here)
+    worker = load_settings(client.environment, folder=there)
+    assert worker.vendors.keys() == {"xai", "team"}
+    assert worker.vendors["xai"].api_key.get_secret_value() == "the-key-of-XAI_API_KEY"
+    assert worker.vendors["xai"].ca_bundle == here / "ca.pem"
+
+
 def test_a_key_command_is_asked_for_the_vendors_that_are_named(tmp_path: Path) -> None:
     line = command(tmp_path, 'echo "key-of-$1"')
     found = settings(tmp_path, ORCH_KEY_COMMAND=line, ORCH_KEY_VENDORS="xai, kimi")

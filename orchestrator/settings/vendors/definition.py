@@ -8,6 +8,8 @@ from pydantic import Field
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.errors import FailureKind
 
+CA_BUNDLE_SUFFIX = "_CA_BUNDLE"
+
 Family = Literal["openai_compatible", "anthropic", "google", "gigachat", "yandex", "ollama"]
 
 
@@ -87,7 +89,7 @@ class VendorDefinition(Frozen):
     @property
     def ca_bundle_name(self) -> str:
         """The variable that names a file of certificates to trust in place of the system's."""
-        return f"{_prefix(self.name)}_CA_BUNDLE"
+        return f"{_prefix(self.name)}{CA_BUNDLE_SUFFIX}"
 
 
 def _prefix(vendor: str) -> str:
