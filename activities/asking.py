@@ -18,9 +18,11 @@ from orchestrator.contracts.calls import CallKind, CallRequest, CallResult
 from orchestrator.domain.answer_text import AnswerError
 from orchestrator.domain.errors import CallFailure, FailureKind, Fate
 from orchestrator.domain.tasks import Stage
+from orchestrator.domain.text import one_line
 from orchestrator.prompts import build_prompt, schema_for
-from orchestrator.providers.base import FinishReason, ModelAnswer, ModelRequest, Provider, ProviderError
-from orchestrator.telemetry.redaction import one_line, redact
+from orchestrator.providers.answers import unusable
+from orchestrator.providers.base import ModelAnswer, ModelRequest, Provider, ProviderError
+from orchestrator.telemetry.redaction import redact
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -32,11 +34,6 @@ _FIRST_DELAY_S = 0.1
 _MAX_DELAY_S = 5.0
 _MAX_NOTES = 5
 _NOTE_CHARS = 160
-_UNUSABLE = {
-    FinishReason.REFUSAL: (FailureKind.REFUSED, "the model declined"),
-    FinishReason.FILTER: (FailureKind.FILTERED, "the vendor's content filter ended the answer"),
-    FinishReason.LENGTH: (FailureKind.TRUNCATED, "the answer was cut off by the output limit"),
-}
 
 
 class Asker:
@@ -112,7 +109,7 @@ class Asker:
         if answer.text:
             kept["answer"] = await self._store.put(answer.text.encode(errors="replace"))
         fields: dict[str, object] = {}
-        kind, message = _unusable(answer)
+        kind, message = unusable(answer) or (None, "")
         if kind is None:
             try:
                 fields = await understand(self._store, request, answer.text)
@@ -152,15 +149,6 @@ async def _insist(action: Callable[[], Awaitable[T]]) -> T:
             logger.warning("the outcome of a call cannot be stored yet: %s", one_line(str(error)))
         await asyncio.sleep(delay_s)
         delay_s = min(delay_s * 2, _MAX_DELAY_S)
-
-
-def _unusable(answer: ModelAnswer) -> tuple[FailureKind | None, str]:
-    """Why a complete answer cannot be used whatever the stage; None if it can."""
-    if answer.finish in _UNUSABLE:
-        return _UNUSABLE[answer.finish]
-    if not answer.text.strip():
-        return FailureKind.EMPTY, "the answer is empty"
-    return None, ""
 
 
 def _superseded(request: CallRequest, record: CallResult) -> CallResult:
