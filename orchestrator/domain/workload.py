@@ -153,8 +153,9 @@ def _input(task: TaskSize, text_bytes: int, stage: Stage) -> Range:
     remarks = _remarks(task.type)
     if stage in (Stage.REVISE, Stage.REPAIR):
         read += remarks
-    if stage is Stage.GENERATE:  # from the second iteration on it sees the best version, and what was wrong with it
-        read += Range(low=0, expected=0, high=own.high + remarks.high)
+    if stage is Stage.GENERATE:  # every iteration but the first sees the best version, and what was wrong with it
+        most = RULES[task.type].max_iterations
+        read += Range(low=0, expected=0, high=-(-(own.high + remarks.high) * (most - 1) // most))
     return read
 
 
