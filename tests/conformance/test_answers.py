@@ -115,17 +115,18 @@ def test_a_temperature_that_is_too_high_is_lowered(family: Family) -> None:
     assert family.parameters["temperature"] == family.capabilities.temperature_max
 
 
-SOME_MODEL = {
+REFUSING_MODELS = {
     "openai": ("gpt-6.1-sol", "gpt-5-mini", "o3"),
     "anthropic": ("claude-sonnet-5-5", "claude-haiku-5-5"),
     "google": ("gemini-4-argon",),
     "deepseek": ("deepseek-reasoner", "deepseek-flash", "deepseek-v4-pro"),
     "kimi": ("kimi-k2.6", "kimi-k2.7-code", "kimi-k3.1-pro"),
+    "openrouter": ("openai/gpt-6.1-sol", "openai/o3", "anthropic/claude-sonnet-5.5"),
 }
 
 
 def test_models_that_refuse_a_temperature_get_none(family: Family) -> None:
-    models = SOME_MODEL.get(family.vendor, ())
+    models = REFUSING_MODELS.get(family.vendor, ())
     assert bool(models) == bool(family.capabilities.no_temperature)
     for model in models:
         family.ask(ask(model=model, temperature=0.3, top_p=0.9))
