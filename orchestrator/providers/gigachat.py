@@ -10,17 +10,16 @@ import httpx2
 from orchestrator.domain.errors import Fate
 from orchestrator.domain.money import Usage
 from orchestrator.providers.base import FinishReason, ModelRequest
+from orchestrator.providers.exchange import Exchange, exchange_of_task
 from orchestrator.providers.failures import moment_of
 from orchestrator.providers.gigachat_token import AccessToken, TokenSource, read_token
 from orchestrator.providers.plain_http import ErrorInStream, PlainHttpProvider, StatusError, json_events
 from orchestrator.providers.schemas import strict_schema
 from orchestrator.providers.wire import (
     ErrorDetails,
-    Exchange,
     NotSentError,
     Piece,
     ProtocolViolation,
-    exchange_of_task,
     token_count,
 )
 from orchestrator.settings import VendorSettings
