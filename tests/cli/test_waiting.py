@@ -68,14 +68,36 @@ def test_events_are_shown_once_and_the_result_is_returned() -> None:
     async def wait() -> ProjectView:
         run = ScriptedRun(None, None, result)
         found = await follow(run, "p", shown)
-        assert run.asked_since == [0, 1]
+        assert run.asked_since == [0, 1, 2], "what happened just before the end is shown too"
         return found
 
     assert asyncio.run(wait()) is result
-    assert shown.events == ["event 1", "event 2"]
+    assert shown.events == ["event 1", "event 2", "event 3"]
     assert shown.notes == [SIMULATED_NOTICE]
     assert shown.views == 3
     assert shown.closed
+
+
+def test_last_events_that_cannot_be_read_do_not_hold_up_the_result() -> None:
+    shown = Recorded()
+
+    class Silent(ScriptedRun):
+        async def events(self, project_id: str, since: int) -> Sequence[Event]:
+            raise LOST
+
+    assert asyncio.run(follow(Silent(view()), "p", shown)).status is ProjectStatus.SUCCESS
+    assert ["orch-cli events p" in note for note in shown.notes] == [True]
+
+
+def test_somebody_attends_to_every_view_before_the_wait_goes_on() -> None:
+    seen: list[ProjectStatus] = []
+
+    async def attend(view: ProjectView) -> None:
+        seen.append(view.status)
+
+    run = ScriptedRun(None, None, view())
+    asyncio.run(follow(run, "p", Recorded(), attend=attend))
+    assert seen == [ProjectStatus.RUNNING, ProjectStatus.RUNNING]
 
 
 def test_a_lost_connection_is_said_once_and_its_return_too() -> None:

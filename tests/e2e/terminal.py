@@ -49,6 +49,10 @@ class Terminal:
         """A line, and Enter."""
         os.write(self._descriptor, f"{line}\n".encode())
 
+    def close_input(self) -> None:
+        """Ctrl-D."""
+        os.write(self._descriptor, b"\x04")
+
     def end(self) -> tuple[int, str]:
         """Exit code and stdout, once the command has ended."""
         deadline = time.monotonic() + DEADLINE_S

@@ -154,6 +154,18 @@ def test_a_question_goes_away_when_somebody_else_decides(theatre: Theatre, termi
     assert terminal.end()[0] == 0, terminal.shown
 
 
+def test_who_does_not_answer_is_told_the_commands_and_the_run_waits(
+    theatre: Theatre, terminals: list[Terminal]
+) -> None:
+    terminal = at_terminal(theatre, terminals)
+    run = terminal.shown.split("The plan of ", 1)[1].split(":", 1)[0]
+    terminal.close_input()
+    terminal.read_until(f"orch-cli approve {run}")
+    assert theatre.ask("status", run).object["status"] == "WAITING_APPROVAL"
+    assert theatre.ask("approve", run).code == 0
+    assert terminal.end()[0] == 0, terminal.shown
+
+
 def test_ctrl_c_at_the_question_detaches(theatre: Theatre, terminals: list[Terminal]) -> None:
     terminal = at_terminal(theatre, terminals)
     run = terminal.shown.split("The plan of ", 1)[1].split(":", 1)[0]
