@@ -138,9 +138,11 @@ def test_a_model_of_the_project_file_is_looked_up() -> None:
 
 
 def test_an_error_cannot_act_on_the_terminal() -> None:
-    Path("p.yaml").write_text('project: x\n"\\e[2J\\a": y\n"\\e[2J\\a": y\n', encoding="utf-8")
+    twice = 'project: x\nmodels:\n  tasks: {"\\e[2J\\a": y, "\\e[2J\\a": y}\n'
+    Path("p.yaml").write_text(twice, encoding="utf-8")
     outcome = orch("start", "--file", "p.yaml")
     assert outcome.code == 2
+    assert "given twice" in outcome.err
     assert not {"\x1b", "\x07"} & set(outcome.err)
 
 

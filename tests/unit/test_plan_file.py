@@ -41,6 +41,14 @@ def test_a_plan_comes_back_as_it_was(tmp_path: Path) -> None:
     assert "    prompt: |-\n      Look at it.\n" in text
 
 
+@pytest.mark.parametrize(
+    "prompt", [" a", "\n a", "\ta", "a\n ", "a \n b", "  a\nb", "a\n\n\n", "# a: b", "\n", " ", "a\r\nb", "---\na", "|"]
+)
+def test_white_space_and_marks_come_back(tmp_path: Path, prompt: str) -> None:
+    tasks = (TASKS[1].model_copy(update={"prompt": prompt, "dependencies": []}),)
+    assert load(tmp_path, plan_yaml(tasks)) == tasks
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     title=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40),
