@@ -8,10 +8,9 @@ from orchestrator.contracts.calls import CallRequest, CritiqueSummary
 from orchestrator.domain.answer_files import parse_files
 from orchestrator.domain.answer_text import AnswerError
 from orchestrator.domain.answers import Critique, Evaluation, PlanAnswer, Verdict
-from orchestrator.domain.plan import check_plan, known_validators, named_files, owned_path
-from orchestrator.domain.tasks import Stage, TaskSpec
+from orchestrator.domain.plan import check_plan, known_validators, planned_spec
+from orchestrator.domain.tasks import Stage
 from orchestrator.prompts.answers import parse_structured
-from orchestrator.telemetry.redaction import one_line
 
 _SHOWN_ERRORS = 5
 _MENDING = (Stage.REVISE, Stage.REPAIR)
@@ -41,20 +40,10 @@ async def _plan(store: ArtifactStore, text: str) -> dict[str, Any]:
         raise AnswerError("; ".join(errors[:_SHOWN_ERRORS]))
     tasks = []
     for planned in answer.tasks:
-        known, unknown = known_validators(planned.validators)
+        _, unknown = known_validators(planned.validators)
         if unknown:
             notes = (*notes, f"{planned.id}: unknown validators dropped: {', '.join(unknown)}")
-        tasks.append(
-            TaskSpec(
-                id=planned.id,
-                title=one_line(planned.title) or planned.id,
-                type=planned.type,
-                dependencies=tuple(dict.fromkeys(planned.dependencies)),
-                files=tuple(dict.fromkeys(owned_path(path) for path in named_files(planned))),
-                validators=known,
-                prompt=await store.put(planned.prompt.encode()),
-            )
-        )
+        tasks.append(planned_spec(planned, await store.put(planned.prompt.encode())))
     return {"plan": tuple(tasks), "notes": notes}
 
 

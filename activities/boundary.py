@@ -7,7 +7,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from orchestrator.artifacts.errors import ArtifactUnavailableError
-from orchestrator.telemetry.redaction import one_line, redact
+from orchestrator.domain.text import one_line
+from orchestrator.telemetry.redaction import redact
 
 
 class ErrorBoundary(Interceptor):

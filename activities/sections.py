@@ -41,6 +41,8 @@ async def read_sections(store: ArtifactStore, parts: PromptParts) -> dict[str, s
     if parts.critique is not None:
         critique = Critique.model_validate_json(await store.get(parts.critique))
         sections["critique"] = "\n".join(f"{i.file}:{i.line} {i.message}" for i in critique.issues)
+    if parts.guidance:
+        sections["guidance"] = "\n".join([(await store.get(ref)).decode() for ref in parts.guidance])
     if parts.attempts:
         sections["attempts"] = "\n".join(parts.attempts)
     if parts.previous_error:

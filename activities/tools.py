@@ -27,7 +27,7 @@ from orchestrator.contracts.tools import (
 )
 from orchestrator.domain.findings import CheckResult, CheckStatus, Finding
 from orchestrator.domain.refs import BlobRef
-from orchestrator.telemetry.redaction import one_line
+from orchestrator.domain.text import one_line
 from orchestrator.validators.registry import check_files
 from orchestrator.validators.sandbox import Sandbox
 
@@ -68,7 +68,11 @@ class ToolActivities(ToolInterface):
 
     @activity.defn(name=names.ACTIVITY_SAVE_STATE)
     async def save_state(self, request: StateInput) -> None:
-        for leaf, text in (("state.json", request.state_json), ("view.json", request.view_json)):
+        for leaf, text in (
+            ("spec.json", request.spec_json),
+            ("state.json", request.state_json),
+            ("view.json", request.view_json),
+        ):
             name = project_name(request.namespace, request.project, leaf)
             await self._store.write_named(name, text.encode())
 

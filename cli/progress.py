@@ -11,8 +11,8 @@ from rich.text import Text
 
 from cli.console import say
 from cli.results import SIMULATED_NOTICE, duration, money, spending
-from orchestrator.artifacts.text import one_line
 from orchestrator.contracts.project import Event, ProjectView, TaskView
+from orchestrator.domain.text import one_line
 
 _DONE_STYLES = {"COMPLETED": "green", "DEGRADED": "yellow", "FAILED": "red", "RUNNING": "cyan"}
 _LOUD_EVENTS = ("breaker", "paused", "resumed", "fallback", "uncertain")

@@ -5,9 +5,9 @@ from typing import Any
 import typer
 
 from cli.console import columns
-from orchestrator.artifacts.text import one_line
 from orchestrator.contracts.project import ProjectStatus, ProjectView, TaskView
 from orchestrator.domain.money import usd
+from orchestrator.domain.text import one_line
 
 SIMULATED_NOTICE = "simulated models do the work: no real model is asked, and nothing is paid"
 

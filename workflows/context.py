@@ -12,11 +12,14 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.names import QUEUE_TOOLS
     from orchestrator.contracts.project import Event, ProjectSpec
     from orchestrator.contracts.state import ProjectState, Spending
+    from orchestrator.domain.clock import Hold
     from orchestrator.domain.model import ModelSpec
     from orchestrator.domain.outcome import ProjectStatus
+    from orchestrator.domain.phases import BudgetPhase, crossed, phase_of, phase_spends
+    from orchestrator.domain.refs import BlobRef
     from orchestrator.domain.routing import usable_models
-    from orchestrator.domain.steps import TaskState
-    from orchestrator.domain.tasks import TaskSpec, TaskType
+    from orchestrator.domain.steps import TaskState, TaskStatus, skip
+    from orchestrator.domain.tasks import Stage, TaskSpec, TaskType
 
 # Temporal retries only attempts that were lost; what vendors and tools say are results of the activity.
 LOST_ATTEMPTS = RetryPolicy(
@@ -38,10 +41,16 @@ class RunContext:
         self.state = state
         self.namespace = workflow.info().namespace
         self.draining = False
+        self.ending = False  # too late for any request of an operator
+        self.revision = 0  # rises whenever an operator changed what may run
         self.waiters: list[str] = []  # calls that wait for budget, first come, first served
         self.doing: dict[str, list[str]] = {}  # what goes on right now, by task
         self.cancelled_tasks: dict[str, None] = {}
+        self.by_phase: dict[BudgetPhase, int] = {}
         self._in_flight: dict[asyncio.Future[Any], str] = {}
+        for spending in state.spending.values():
+            for stage, amount in (*spending.by_stage.items(), *spending.uncertain.items()):
+                self._count_phase(stage, amount)
 
     # Time
 
@@ -51,15 +60,29 @@ class RunContext:
 
     def active_s(self) -> float:
         """Seconds that count against the time limit: pauses do not."""
-        state = self.state
-        end_s = state.paused_at_s if state.paused_at_s is not None else self.now_s()
-        return max(0.0, end_s - state.started_s - state.paused_s)
+        return self.state.clock.active_s(self.now_s())
+
+    def hold(self, hold: Hold, reason: str, by: str = "") -> None:
+        """Begin nothing new until it is released."""
+        if hold not in self.state.clock.holds:
+            self.state.clock = self.state.clock.hold(hold, reason, self.now_s())
+            self.revision += 1
+            self.emit("paused", reason or hold.value, by=by)
+
+    def release(self, *holds: Hold, by: str = "") -> None:
+        """Drop holds; the run goes on once none is left."""
+        before = self.state.clock
+        for hold in holds:
+            self.state.clock = self.state.clock.release(hold, self.now_s())
+        self.revision += 1
+        if before.held and not self.state.clock.held:
+            self.emit("resumed", "", by=by)
 
     # Gates
 
     @property
     def paused(self) -> bool:
-        return self.state.paused_at_s is not None
+        return self.state.clock.held
 
     @property
     def must_stop(self) -> bool:
@@ -93,8 +116,13 @@ class RunContext:
         for future in list(self._in_flight):
             future.cancel()
 
-    def cancel_task(self, task_id: str) -> None:
-        """Stop one task: its requests in flight are cancelled."""
+    def cancel_task(self, task_id: str, *, by: str = "") -> None:
+        """Stop one unfinished task: its requests in flight are cancelled."""
+        self.emit("task_cancel_requested", "", task_id, by=by)
+        self.revision += 1
+        if self.task(task_id).status is TaskStatus.PENDING:
+            self.set_task(task_id, skip(self.task(task_id), "skipped by the user", by_user=True))
+            return
         self.cancelled_tasks[task_id] = None
         for future, owner in list(self._in_flight.items()):
             if owner == task_id:
@@ -142,6 +170,10 @@ class RunContext:
     def spec_of(self, task_id: str) -> TaskSpec:
         return next(task for task in self.state.plan if task.id == task_id)
 
+    def guidance(self, task_id: str) -> tuple[BlobRef, ...]:
+        """What operators want to be heeded in a task."""
+        return (*self.state.guidance.get("", ()), *self.state.guidance.get(task_id, ()))
+
     def models(self) -> tuple[ModelSpec, ...]:
         """Models that this run can use."""
         prepared = self.state.prepared
@@ -163,6 +195,16 @@ class RunContext:
         if uncertain_micro:
             uncertain = {**uncertain, stage: uncertain.get(stage, 0) + uncertain_micro}
         self.state.spending[task_id] = Spending(by_stage=by_stage, uncertain=uncertain, calls=old.calls + 1)
+        self._count_phase(stage, cost_micro + uncertain_micro)
+        spends = phase_spends(self.by_phase, self.state.ledger.max_micro)
+        for warning in crossed(spends, self.state.ledger.max_micro):
+            if warning.name not in self.state.warned:
+                self.state.warned = (*self.state.warned, warning.name)
+                self.emit("budget_warning", warning.text)
+
+    def _count_phase(self, stage: str, amount_micro: int) -> None:
+        phase = phase_of(Stage(stage))
+        self.by_phase[phase] = self.by_phase.get(phase, 0) + amount_micro
 
     def reconcile_spending(self, key: str, actual_micro: int, booked_micro: int) -> None:
         """Move a call's charge from uncertain to spent, under its owner. `key` is a call key's text."""
@@ -177,12 +219,14 @@ class RunContext:
             },
             calls=old.calls,
         )
+        self._count_phase(stage, actual_micro - booked_micro)
 
-    def emit(self, kind: str, text: str, task_id: str = "") -> None:
-        """Append to the event log."""
-        state = self.state
-        state.events.append(Event(seq=state.next_event, time_s=self.now_s(), kind=kind, task=task_id, text=text[:300]))
-        state.next_event += 1
+    def emit(self, kind: str, text: str, task_id: str = "", *, by: str = "") -> None:
+        """Append to the event log. `by`: the operator who asked for it."""
+        seq = self.state.next_event
+        event = Event(seq=seq, time_s=self.now_s(), kind=kind, task=task_id, text=text[:300], by=by)
+        self.state.events.append(event)
+        self.state.next_event = seq + 1
 
     def note(self, text: str) -> None:
         """Something that the result and the report must say; once."""

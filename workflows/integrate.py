@@ -14,7 +14,8 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.findings import CheckStatus
     from orchestrator.domain.integration import ProjectCheck, after_check, drafts, repaired_one, validators
     from orchestrator.domain.quality import RULES
-    from orchestrator.domain.routing import escalated, ranked
+    from orchestrator.domain.reopening import unfinished
+    from orchestrator.domain.routing import escalated, overriding, preferring, ranked
     from orchestrator.domain.steps import Check, TaskStatus
     from orchestrator.domain.tasks import Stage
 
@@ -28,6 +29,8 @@ async def integrate(ctx: RunContext) -> None:
     state = ctx.state
     while not state.integration.done:
         await ctx.gate()
+        if unfinished(state.tasks):  # an operator wants some task done again
+            return
         if state.integration.pending:
             await _repair_round(ctx)
             continue
@@ -89,11 +92,12 @@ async def _repair(ctx: RunContext, task_id: str) -> None:
     task, state, prepared = ctx.spec_of(task_id), ctx.task(task_id), ctx.state.prepared
     assert state.best is not None and prepared is not None
     integration = ctx.state.integration
-    ranking = escalated(
-        ranked(Stage.REPAIR, task.type, ctx.models(), ctx.routing()),
-        model_of(ctx, state.best.author),
-        integration.round - 1,
-    )
+    escalations = integration.round - 1
+    base = ranked(Stage.REPAIR, task.type, ctx.models(), ctx.routing())
+    ranking = escalated(base, model_of(ctx, state.best.author), escalations)
+    override = overriding(ctx.state.overrides, task_id, task.type, Stage.REPAIR)
+    if override:
+        ranking = preferring(ranking, override.models, escalations)
     parts = PromptParts(
         project=prepared.project,
         criteria=prepared.criteria,
@@ -101,19 +105,20 @@ async def _repair(ctx: RunContext, task_id: str) -> None:
         context=context_of(ctx, task),
         draft=state.best.draft,
         findings=integration.best.detail if integration.best else None,
+        guidance=ctx.guidance(task_id),
     )
     slot = Slot(
         task=task_id,
         stage=Stage.REPAIR,
         task_type=task.type,
-        generation=state.generation,
+        generation=ctx.state.generation,
         iteration=integration.round,
     )
     result = await call_model(ctx, slot, ranking, parts)
     if isinstance(result, GiveUp):
         ctx.state.exhausted = ctx.state.exhausted or result.exhausted
         ctx.emit("call_refused", f"repair: {result.reason}", task_id)
-    elif result.draft is not None:
+    elif result.draft is not None and ctx.task(task_id).generation == state.generation:  # not retried meanwhile
         ctx.set_task(task_id, steps.repaired(ctx.task(task_id), result.draft, result.model))
     ctx.state.integration = repaired_one(ctx.state.integration, task_id)
 

@@ -10,6 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.interfaces import STAGE_ACTIVITIES
     from orchestrator.contracts.calls import CallKey, CallKind, CallRequest, CallResult, PromptParts
     from orchestrator.contracts.names import queue_for
+    from orchestrator.contracts.project import OnExhausted
     from orchestrator.contracts.sizes import prompt_bound
     from orchestrator.contracts.tools import CallRecord
     from orchestrator.domain.base import Frozen
@@ -24,7 +25,9 @@ with workflow.unsafe.imports_passed_through():
         after_failure,
         choose,
         is_hopeless,
+        passed_over,
     )
+    from orchestrator.domain.clock import Hold
     from orchestrator.domain.errors import CallFailure, FailureKind, Fate
     from orchestrator.domain.model import ModelSpec
     from orchestrator.domain.money import cost_micro, usd
@@ -34,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
 from workflows.context import LOST_ATTEMPTS, RunContext
 
 PROJECT = "project"  # owner of calls that belong to no task
+_RANKING_ON_RECORD = 8
 
 
 class Slot(Frozen):
@@ -49,6 +53,13 @@ class Slot(Frozen):
     @property
     def name(self) -> str:
         return f"{self.task}/{self.generation}/{self.stage.value}/{self.iteration}/{self.role}"
+
+
+class Route(Frozen):
+    """How the model was chosen: the first candidates, and why those before it were not."""
+
+    ranking: tuple[str, ...]
+    passed_over: tuple[str, ...]
 
 
 async def call_model(
@@ -70,6 +81,10 @@ async def call_model(
         if not isinstance(choice, WaitForBudget) and slot.name in ctx.waiters:
             ctx.waiters.remove(slot.name)
         match choice:
+            case GiveUp(exhausted=True) if ctx.spec.on_exhausted is OnExhausted.PAUSE:
+                ctx.hold(Hold.BUDGET, f"{slot.task} {slot.stage.value} needs a larger budget")
+            case GiveUp(exhausted=True):
+                return choice  # what was learned stays: a larger budget lets the call go on
             case GiveUp():
                 ctx.state.calls.pop(slot.name, None)
                 return choice
@@ -78,7 +93,9 @@ async def call_model(
             case WaitForBudget(amount_micro=amount_micro):
                 await _wait_for_budget(ctx, slot, amount_micro)
             case Send():
-                result = await _ask(ctx, slot, progress, choice, asked, limits)
+                skipped = passed_over(progress, ranking, choice.model, ctx.state.breakers, ctx.now_s())
+                route = Route(ranking=tuple(m.id for m in ranking[:_RANKING_ON_RECORD]), passed_over=skipped)
+                result = await _ask(ctx, slot, progress, choice, asked, limits, route)
                 if result.kind is CallKind.ANSWER:
                     ctx.state.calls.pop(slot.name, None)
                     return result
@@ -110,7 +127,13 @@ async def _wait_for_budget(ctx: RunContext, slot: Slot, amount_micro: int) -> No
 
 
 async def _ask(
-    ctx: RunContext, slot: Slot, progress: CallProgress, send: Send, parts: PromptParts, limits: CallLimits
+    ctx: RunContext,
+    slot: Slot,
+    progress: CallProgress,
+    send: Send,
+    parts: PromptParts,
+    limits: CallLimits,
+    route: Route,
 ) -> CallResult:
     """Reserve, send one request, book what came of it."""
     key = CallKey(
@@ -134,7 +157,7 @@ async def _ask(
     doing = f"{slot.stage.value} #{slot.iteration}{f' {slot.role}' if slot.role else ''} {send.model.id}"
     ctx.state.ledger = ctx.state.ledger.reserve(key.text(), send.amount_micro)
     ctx.state.breakers = ctx.state.breakers.on_send(send.model)
-    ctx.emit("call_started", doing, slot.task)
+    ctx.emit("call_started", "; not ".join((doing, *route.passed_over)), slot.task)
     handle = workflow.start_activity(
         STAGE_ACTIVITIES[slot.stage],
         request,
@@ -151,7 +174,7 @@ async def _ask(
         result: CallResult = await ctx.execute(handle, slot.task, doing)
     except (ActivityError, asyncio.CancelledError) as error:  # the latter where it was stopped before it began
         result = _lost(send.model, error)
-    _book(ctx, slot, key, send, result)
+    _book(ctx, slot, key, send, result, route)
     return result
 
 
@@ -170,7 +193,7 @@ def _lost(model: ModelSpec, error: ActivityError | asyncio.CancelledError) -> Ca
     )
 
 
-def _book(ctx: RunContext, slot: Slot, key: CallKey, send: Send, result: CallResult) -> None:
+def _book(ctx: RunContext, slot: Slot, key: CallKey, send: Send, result: CallResult, route: Route) -> None:
     """Ledger, breaker and logs take the outcome."""
     name, ledger = key.text(), ctx.state.ledger
     if result.kind is CallKind.TOO_LARGE:
@@ -195,7 +218,7 @@ def _book(ctx: RunContext, slot: Slot, key: CallKey, send: Send, result: CallRes
         ctx.state.ledger = ledger.release(name)
     _health(ctx, send.model, failure)
     ctx.spend(slot.task, slot.stage.value, cost, uncertain)
-    ctx.state.records.append(_record(slot, key, send, result, cost, uncertain))
+    ctx.state.records.append(_record(slot, key, send, result, cost, uncertain, route))
     outcome = f"{failure.kind.value}: {failure.message}" if failure else result.preview
     ctx.emit(
         "call_settled",
@@ -219,7 +242,7 @@ def _health(ctx: RunContext, model: ModelSpec, failure: CallFailure | None) -> N
 
 
 def _record(
-    slot: Slot, key: CallKey, send: Send, result: CallResult, cost_micro_: int, uncertain_micro: int
+    slot: Slot, key: CallKey, send: Send, result: CallResult, cost_micro_: int, uncertain_micro: int, route: Route
 ) -> CallRecord:
     usage = result.usage
     return CallRecord(
@@ -235,6 +258,8 @@ def _record(
         input_tokens=usage.input_tokens if usage else 0,
         output_tokens=usage.output_tokens if usage else 0,
         latency_ms=result.latency_ms,
+        ranking=route.ranking,
+        passed_over=route.passed_over,
     )
 
 

@@ -1,45 +1,59 @@
 """ProjectWorkflow: one project run, from its text to published software. It decides nothing: the core does."""
 
 import asyncio
-import re
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts import names
     from orchestrator.contracts.calls import PromptParts
-    from orchestrator.contracts.project import BreakerView, BudgetView, Event, ProjectView, TaskView
-    from orchestrator.contracts.state import ProjectInput, ProjectState
+    from orchestrator.contracts.project import BreakerView, BudgetView, EventPage, ProjectView, TaskView
+    from orchestrator.contracts.state import ProjectInput, ProjectState, budget_view
     from orchestrator.contracts.tools import (
         CallRecord,
         PrepareInput,
         PrepareResult,
     )
     from orchestrator.domain.calls import GiveUp
+    from orchestrator.domain.clock import Clock, Hold
+    from orchestrator.domain.integration import Integration
     from orchestrator.domain.ledger import Ledger
     from orchestrator.domain.money import usd
     from orchestrator.domain.outcome import ProjectStatus
-    from orchestrator.domain.routing import ranked
-    from orchestrator.domain.steps import FINAL, TaskState, TaskStatus, skip
+    from orchestrator.domain.reopening import unfinished
+    from orchestrator.domain.routing import overriding, preferring, ranked
+    from orchestrator.domain.steps import FINAL, TaskState
     from orchestrator.domain.tasks import Stage, TaskSpec, TaskType
+    from orchestrator.domain.text import one_line
 
 from workflows import views
 from workflows.context import RunContext, Stopped
 from workflows.integrate import integrate
 from workflows.model_calls import PROJECT, Slot, call_model
 from workflows.records import flush, publish, save_state, show_search_attributes
+from workflows.steering import Steering
 from workflows.tasks import run_tasks
 
 
 @workflow.defn(name=names.PROJECT_WORKFLOW)
-class ProjectWorkflow:
+class ProjectWorkflow(Steering):
     """Owns plan, ledger, breaker and pause of one project."""
 
     @workflow.init
     def __init__(self, run_input: ProjectInput) -> None:
         spec = run_input.spec
-        state = run_input.state or ProjectState(started_s=workflow.time(), ledger=Ledger(max_micro=spec.max_micro))
+        clock = Clock(started_s=workflow.time())
+        state = run_input.state or ProjectState(
+            clock=clock,
+            ledger=Ledger(max_micro=spec.max_micro),
+            time_limit_s=spec.time_limit_s,
+            concurrency=spec.concurrency,
+            overrides=spec.overrides,
+        )
+        if run_input.resumed:
+            state.clock = clock
         self.ctx = RunContext(spec, state)
+        self.resumed = run_input.resumed
         self.closed = False
 
     @workflow.run
@@ -72,12 +86,8 @@ class ProjectWorkflow:
             if not ctx.state.plan:
                 await self._plan()
             if ctx.state.plan:
-                if ctx.state.phase is not ProjectStatus.INTEGRATING:
-                    await self._enter(ProjectStatus.RUNNING)
-                await run_tasks(ctx)
-                await ctx.gate()
-                await self._enter(ProjectStatus.INTEGRATING)
-                await integrate(ctx)
+                await self._approval()
+                await self._carry_out()
         except Stopped:
             if ctx.state.stopped is None:
                 await flush(ctx)
@@ -102,8 +112,11 @@ class ProjectWorkflow:
     async def _plan(self) -> None:
         ctx, state = self.ctx, self.ctx.state
         assert state.prepared is not None
-        slot = Slot(task=PROJECT, stage=Stage.PLAN, task_type=TaskType.COMPLEX_REASONING)
+        slot = Slot(task=PROJECT, stage=Stage.PLAN, task_type=TaskType.COMPLEX_REASONING, generation=state.generation)
         ranking = ranked(Stage.PLAN, slot.task_type, ctx.models(), ctx.routing())
+        override = overriding(state.overrides, PROJECT, slot.task_type, Stage.PLAN)
+        if override:
+            ranking = preferring(ranking, override.models, 0)
         parts = PromptParts(project=state.prepared.project, criteria=state.prepared.criteria)
         result = await call_model(ctx, slot, ranking, parts)
         if isinstance(result, GiveUp):
@@ -116,6 +129,33 @@ class ProjectWorkflow:
             ctx.set_task(task.id, TaskState())
         ctx.emit("planned", f"{len(result.plan)} tasks by {result.model}")
 
+    async def _approval(self) -> None:
+        """Wait for a person where one wants to see the plan first."""
+        ctx = self.ctx
+        if ctx.spec.plan_only:
+            ctx.stop(ProjectStatus.CANCELLED, f"planned only; 'orch-cli resume {ctx.spec.project_id}' carries it out")
+        if ctx.spec.approve_plan and not ctx.state.approved:
+            ctx.hold(Hold.APPROVAL, "the plan waits for approval")
+            await self._publish_state()
+        await ctx.gate()
+
+    async def _carry_out(self) -> None:
+        """All tasks, then integration; again while operators bring tasks back."""
+        ctx = self.ctx
+        while True:
+            if ctx.state.phase is not ProjectStatus.INTEGRATING:
+                await self._enter(ProjectStatus.RUNNING)
+            await run_tasks(ctx)
+            await ctx.gate()
+            if not unfinished(ctx.state.tasks):
+                await self._enter(ProjectStatus.INTEGRATING)
+                await integrate(ctx)
+            if not unfinished(ctx.state.tasks):
+                return
+            ctx.state.integration = Integration()
+            ctx.state.generation += 1
+            await self._enter(ProjectStatus.RUNNING)
+
     async def _enter(self, phase: ProjectStatus) -> None:
         """A phase begins: show it, and keep the state for a resume."""
         ctx = self.ctx
@@ -123,8 +163,12 @@ class ProjectWorkflow:
             return
         ctx.state.phase = phase
         ctx.emit("phase", phase.value)
-        show_search_attributes(ctx, phase)
-        await save_state(ctx, views.project_view(ctx, with_tasks=True))
+        await self._publish_state()
+
+    async def _publish_state(self) -> None:
+        """Show what the run is doing, and keep its state for a resume."""
+        show_search_attributes(self.ctx, views.status(self.ctx))
+        await save_state(self.ctx, views.project_view(self.ctx, with_tasks=True))
 
     def _end_open_tasks(self) -> None:
         """After a stop: tasks that never ran stay pending in the state, and say why nothing came of them."""
@@ -142,13 +186,16 @@ class ProjectWorkflow:
             if ctx.paused:
                 await workflow.wait_condition(lambda: self.closed or not ctx.paused)
                 continue
-            left_s = ctx.spec.time_limit_s - ctx.active_s()
+            limit_s = ctx.state.time_limit_s
+            left_s = limit_s - ctx.active_s()
             if left_s <= 0:
-                ctx.stop(ProjectStatus.TIMEOUT, f"the time limit of {ctx.spec.time_limit_s:.0f} s is used up")
+                ctx.stop(ProjectStatus.TIMEOUT, f"the time limit of {limit_s:.0f} s is used up")
                 return
             try:
                 await workflow.wait_condition(
-                    lambda: self.closed or ctx.paused, timeout=left_s, timeout_summary="time limit"
+                    lambda: self.closed or ctx.paused or ctx.state.time_limit_s != limit_s,  # noqa: B023
+                    timeout=left_s,
+                    timeout_summary="time limit",
                 )
             except TimeoutError:
                 continue
@@ -164,30 +211,19 @@ class ProjectWorkflow:
     # Messages
 
     @workflow.signal(name=names.SIGNAL_PAUSE, description="Start nothing new; what is in flight finishes.")
-    def pause(self, reason: str = "") -> None:
-        ctx = self.ctx
-        if not ctx.paused:
-            ctx.state.paused_at_s = ctx.now_s()
-            ctx.state.pause_reason = _one_line(reason)
-            ctx.emit("paused", ctx.state.pause_reason)
-            show_search_attributes(ctx, ProjectStatus.PAUSED)
+    def pause(self, reason: str = "", by: str = "") -> None:
+        self.ctx.hold(Hold.OPERATOR, one_line(reason), one_line(by))
+        show_search_attributes(self.ctx, views.status(self.ctx))
 
     @workflow.signal(name=names.SIGNAL_RESUME, description="Go on after a pause.")
-    def resume(self) -> None:
-        ctx = self.ctx
-        if ctx.state.paused_at_s is not None:
-            ctx.state.paused_s += ctx.now_s() - ctx.state.paused_at_s
-            ctx.state.paused_at_s = None
-            ctx.emit("resumed", "")
-            show_search_attributes(ctx, ctx.state.phase)
+    def resume(self, by: str = "") -> None:
+        self.ctx.release(Hold.OPERATOR, Hold.BUDGET, by=one_line(by))
+        show_search_attributes(self.ctx, views.status(self.ctx))
 
     @workflow.signal(name=names.SIGNAL_CANCEL_TASK, description="Stop one task; what depends on it is skipped.")
-    def cancel_task(self, id: str = "") -> None:
+    def cancel_task(self, id: str = "", by: str = "") -> None:
         if id in self.ctx.state.tasks and self.ctx.task(id).status not in FINAL:
-            self.ctx.emit("task_cancel_requested", "", id)
-            if self.ctx.task(id).status is TaskStatus.PENDING:
-                self.ctx.set_task(id, skip(self.ctx.task(id), "cancelled by the user"))
-            self.ctx.cancel_task(id)
+            self.ctx.cancel_task(id, by=one_line(by))
 
     @workflow.query(name=names.QUERY_STATUS)
     def status(self) -> ProjectView:
@@ -203,7 +239,7 @@ class ProjectWorkflow:
 
     @workflow.query(name=names.QUERY_BUDGET)
     def budget(self) -> BudgetView:
-        return views.budget_view(self.ctx)
+        return budget_view(self.ctx.state, len(self.ctx.waiters), self.ctx.active_s())
 
     @workflow.query(name=names.QUERY_BREAKERS)
     def breakers(self) -> tuple[BreakerView, ...]:
@@ -215,10 +251,6 @@ class ProjectWorkflow:
         return tuple(self.ctx.state.records[page * views.PAGE : (page + 1) * views.PAGE])
 
     @workflow.query(name=names.QUERY_EVENTS)
-    def events(self, since: int = 0) -> tuple[Event, ...]:
-        """Events after sequence number `since`, those of this execution, at most 500."""
-        return tuple(event for event in self.ctx.state.events if event.seq > since)[:500]
-
-
-def _one_line(text: str) -> str:
-    return re.sub(r"[^\x20-\x7e\u00a0-\ud7ff]+", " ", text)[:200]
+    def events(self, since: int = 0) -> EventPage:
+        """Events after sequence number `since`, at most 500."""
+        return views.events_page(self.ctx, since)

@@ -36,6 +36,7 @@ _TOTAL = SearchAttributeKey.for_int("OrchTasksTotal")
 async def publish(ctx: RunContext) -> ProjectView:
     """Reconcile uncertain charges, decide the status, store manifest and report."""
     state = ctx.state
+    ctx.ending = True
     await _reconcile(ctx)
     end = ending(
         list(state.tasks.values()),
@@ -70,7 +71,9 @@ async def publish(ctx: RunContext) -> ProjectView:
     )
     show_search_attributes(ctx, end.status)
     workflow.set_current_details(views.details(ctx, end))
-    return view.model_copy(update={"manifest": published.manifest})
+    return view.model_copy(
+        update={"manifest": published.manifest, "events": published.events, "records": published.records}
+    )
 
 
 async def _reconcile(ctx: RunContext) -> None:
@@ -88,6 +91,8 @@ async def _reconcile(ctx: RunContext) -> None:
     )
     for key, usage in found.finished.items():
         charge = ledger.uncertain[key]
+        if charge.model not in prices:  # of an earlier run, and gone from the catalog since
+            continue
         actual = min(cost_micro(usage, prices[charge.model]), charge.amount_micro)
         ctx.state.ledger = ctx.state.ledger.reconcile(key, actual)
         ctx.reconcile_spending(key, actual, charge.amount_micro)
@@ -118,6 +123,7 @@ async def save_state(ctx: RunContext, view: ProjectView) -> None:
         StateInput(
             namespace=ctx.namespace,
             project=ctx.spec.project_id,
+            spec_json=ctx.spec.model_dump_json(),
             state_json=ctx.state.model_dump_json(),
             view_json=view.model_dump_json(),
         ),

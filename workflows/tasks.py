@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.findings import CheckStatus
     from orchestrator.domain.model import ModelSpec
     from orchestrator.domain.quality import JUDGES, RULES
-    from orchestrator.domain.routing import away_from, escalated, ranked
+    from orchestrator.domain.routing import away_from, escalated, overriding, preferring, ranked
     from orchestrator.domain.schedule import ready, remaining_path, skip_hopeless, upstream
     from orchestrator.domain.steps import Check, Review, Step, TaskState, TaskStatus
     from orchestrator.domain.tasks import Stage, TaskSpec
@@ -24,29 +24,38 @@ from workflows.context import LOST_ATTEMPTS, RunContext, Stopped
 from workflows.model_calls import Slot, call_model
 
 
+class Refused(Exception):
+    """The budget does not allow the step."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 async def run_tasks(ctx: RunContext) -> None:
     """Run the plan until every task has a final status, or the run stops."""
-    length = remaining_path(ctx.state.plan)
     running: dict[str, asyncio.Task[None]] = {}
-    resumed = [task for task in ctx.state.plan if ctx.task(task.id).status is TaskStatus.RUNNING]
+    plan: tuple[TaskSpec, ...] = ()
+    length: dict[str, int] = {}
     while True:
         for task_id, state in skip_hopeless(ctx.state.plan, ctx.state.tasks).items():
             ctx.set_task(task_id, state)
-        waiting = resumed + ready(ctx.state.plan, ctx.state.tasks, length)
-        resumed = []
+        if plan is not ctx.state.plan:
+            plan = ctx.state.plan
+            length = remaining_path(plan)
+        open_tasks = [t for t in plan if ctx.task(t.id).status is TaskStatus.RUNNING and t.id not in running]
+        waiting = open_tasks + ready(plan, ctx.state.tasks, length)
         if not ctx.must_stop and not ctx.paused:
-            for task in waiting[: ctx.spec.concurrency - len(running)]:
+            for task in waiting[: max(0, ctx.state.concurrency - len(running))]:
                 ctx.set_task(task.id, steps.start(ctx.task(task.id)))
                 running[task.id] = asyncio.create_task(run_task(ctx, task), name=task.id)
         if not running and (ctx.must_stop or not waiting):
             return
 
-        def something_changed(more: bool = bool(waiting)) -> bool:
-            if any(job.done() for job in running.values()):
+        def something_changed(revision: int = ctx.revision) -> bool:
+            if any(job.done() for job in running.values()) or ctx.revision != revision:
                 return True
-            if ctx.must_stop:
-                return not running
-            return more and not ctx.paused and len(running) < ctx.spec.concurrency
+            return ctx.must_stop and not running
 
         await workflow.wait_condition(something_changed)
         for task_id in [task_id for task_id, job in running.items() if job.done()]:
@@ -59,15 +68,21 @@ async def run_task(ctx: RunContext, task: TaskSpec) -> None:
     while wanted := steps.next_steps(ctx.task(task.id)):
         outcomes = await asyncio.gather(*(_perform(ctx, task, step) for step in wanted), return_exceptions=True)
         for outcome in outcomes:
-            if isinstance(outcome, BaseException) and not isinstance(outcome, Stopped):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, Stopped | Refused):
                 raise outcome
-        if any(isinstance(outcome, Stopped) for outcome in outcomes):
+        refused = next((outcome for outcome in outcomes if isinstance(outcome, Refused)), None)
+        if refused or any(isinstance(outcome, Stopped) for outcome in outcomes):
             break
+    else:
+        ctx.cancelled_tasks.pop(task.id, None)  # it was done before the wish could stop it
+        return
     state = ctx.task(task.id)
-    if state.status is TaskStatus.RUNNING and task.id in ctx.cancelled_tasks:
-        ctx.set_task(task.id, steps.skip(state, "cancelled by the user"))
-    elif state.status is TaskStatus.RUNNING and ctx.state.stopped is not None:
-        ctx.set_task(task.id, steps.finish(state, ctx.state.stop_reason, rules))
+    if task.id in ctx.cancelled_tasks:
+        del ctx.cancelled_tasks[task.id]
+        ctx.set_task(task.id, steps.skip(state, "skipped by the user", by_user=True))
+    elif refused or ctx.state.stopped is not None:
+        ctx.state.suspended[task.id] = state
+        ctx.set_task(task.id, steps.finish(state, refused.reason if refused else ctx.state.stop_reason, rules))
 
 
 async def _perform(ctx: RunContext, task: TaskSpec, step: Step) -> None:
@@ -89,9 +104,10 @@ async def _perform(ctx: RunContext, task: TaskSpec, step: Step) -> None:
     result = await call_model(ctx, slot, _ranking(ctx, task, state, step), parts_for(ctx, task, state, step.stage))
     state = ctx.task(task.id)
     if isinstance(result, GiveUp):
+        ctx.emit("call_refused", f"{step.stage.value}: {result.reason}", task.id)
         if result.exhausted:
             ctx.state.exhausted = True
-        ctx.emit("call_refused", f"{step.stage.value}: {result.reason}", task.id)
+            raise Refused(result.reason)
         ctx.set_task(task.id, steps.unanswered(state, step, result.reason, rules))
     else:
         ctx.set_task(task.id, _answered(state, step, result, task))
@@ -119,11 +135,17 @@ def model_of(ctx: RunContext, model_id: str) -> ModelSpec | None:
 
 def _ranking(ctx: RunContext, task: TaskSpec, state: TaskState, step: Step) -> tuple[ModelSpec, ...]:
     assert step.stage is not None
-    ranking = ranked(step.stage, task.type, ctx.models(), ctx.routing())
+    ranking = _by_rule(ctx, task, state, step, step.stage)
+    override = overriding(ctx.state.overrides, task.id, task.type, step.stage)
+    return preferring(ranking, override.models, state.escalations) if override else ranking
+
+
+def _by_rule(ctx: RunContext, task: TaskSpec, state: TaskState, step: Step, stage: Stage) -> tuple[ModelSpec, ...]:
+    ranking = ranked(stage, task.type, ctx.models(), ctx.routing())
     author = model_of(ctx, state.current.author) if state.current else None
-    if step.stage is Stage.GENERATE:
+    if stage is Stage.GENERATE:
         return escalated(ranking, model_of(ctx, state.first_author), state.escalations)
-    if step.stage is Stage.REVISE:
+    if stage is Stage.REVISE:
         return escalated(ranking, author, 0)
     others = (author,) if author else ()
     if step.role == JUDGES[1]:
@@ -147,6 +169,7 @@ def parts_for(ctx: RunContext, task: TaskSpec, state: TaskState, stage: Stage) -
         draft=version.draft if version else None,
         findings=version.check.findings if version and version.check and sees_verdicts else None,
         critique=review.critique if review and sees_verdicts else None,
+        guidance=ctx.guidance(task.id),
         attempts=state.attempts if stage is Stage.GENERATE else (),
     )
 

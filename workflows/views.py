@@ -4,8 +4,9 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.names import workflow_id
-    from orchestrator.contracts.project import BreakerView, BudgetView, ProjectView, TaskView
+    from orchestrator.contracts.project import BreakerView, EventPage, ProjectView, TaskView
     from orchestrator.domain.breaker import CircuitState
+    from orchestrator.domain.clock import Hold
     from orchestrator.domain.money import usd
     from orchestrator.domain.outcome import Ending, ProjectStatus, quality
     from orchestrator.domain.steps import FINAL
@@ -15,6 +16,7 @@ from workflows.context import RunContext
 from workflows.model_calls import PROJECT
 
 PAGE = 200
+EVENTS_PAGE = 500
 _ROWS_IN_DETAILS = 60
 
 
@@ -47,15 +49,21 @@ def tasks_page(ctx: RunContext, page: int) -> tuple[TaskView, ...]:
     return tuple(task_view(ctx, task) for task in ctx.state.plan[page * PAGE : (page + 1) * PAGE])
 
 
+def status(ctx: RunContext) -> ProjectStatus:
+    """What the run is doing: its phase, or what it waits for."""
+    if Hold.APPROVAL in ctx.state.clock.holds:
+        return ProjectStatus.WAITING_APPROVAL
+    return ProjectStatus.PAUSED if ctx.paused else ctx.state.phase
+
+
 def project_view(ctx: RunContext, end: Ending | None = None, with_tasks: bool = False) -> ProjectView:
     """The head of the run, without its tasks unless asked for; with an ending, the result with all of them."""
     state = ctx.state
-    status = end.status if end else (ProjectStatus.PAUSED if ctx.paused else state.phase)
     own = state.spending.get(PROJECT)
     return ProjectView(
         project_id=ctx.spec.project_id,
         workflow_id=workflow_id(ctx.spec.project_id),
-        status=status,
+        status=end.status if end else status(ctx),
         spent_micro=state.ledger.spent_micro,
         uncertain_micro=state.ledger.uncertain_micro,
         reserved_micro=state.ledger.reserved_micro,
@@ -65,7 +73,7 @@ def project_view(ctx: RunContext, end: Ending | None = None, with_tasks: bool = 
         elapsed_s=round(ctx.active_s(), 3),
         simulated=ctx.simulated(),
         sandbox=state.prepared.sandbox if state.prepared else "",
-        reason=end.reason if end else (state.pause_reason if ctx.paused else ""),
+        reason=end.reason if end else state.clock.reason,
         notes=state.notes,
         tasks_done=sum(task.status in FINAL for task in state.tasks.values()),
         tasks_total=len(state.plan),
@@ -74,16 +82,13 @@ def project_view(ctx: RunContext, end: Ending | None = None, with_tasks: bool = 
     )
 
 
-def budget_view(ctx: RunContext) -> BudgetView:
-    """The ledger's totals."""
-    ledger = ctx.state.ledger
-    return BudgetView(
-        max_micro=ledger.max_micro,
-        spent_micro=ledger.spent_micro,
-        uncertain_micro=ledger.uncertain_micro,
-        reserved_micro=ledger.reserved_micro,
-        waiting=len(ctx.waiters),
-    )
+def events_page(ctx: RunContext, since: int) -> EventPage:
+    """Events after sequence number `since`, at most 500, and where the earlier ones are."""
+    events, state = ctx.state.events, ctx.state
+    first = events[0].seq if events else state.next_event
+    skip = max(0, since + 1 - first)
+    segments = state.event_segments if since + 1 < first else ()
+    return EventPage(events=tuple(events[skip : skip + EVENTS_PAGE]), segments=segments)
 
 
 def breaker_views(ctx: RunContext) -> tuple[BreakerView, ...]:

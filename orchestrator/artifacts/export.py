@@ -15,9 +15,9 @@ from orchestrator.artifacts.exchange import exchange
 from orchestrator.artifacts.manifest import read_file, read_manifest
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.artifacts.summary import SUMMARY_NAME, Exported, read_summary
-from orchestrator.artifacts.text import one_line
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
 from orchestrator.domain.refs import BlobRef
+from orchestrator.domain.text import one_line
 
 _CACHES = ("__pycache__", ".pytest_cache", ".ruff_cache")
 _STAGING = ".orch-export-"

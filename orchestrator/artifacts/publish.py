@@ -1,21 +1,21 @@
 """Publishing: all files of a project, its summary and its report become one manifest."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from orchestrator.artifacts.errors import ArtifactError
 from orchestrator.artifacts.manifest import Manifest, folders_of, merge_drafts, put_files, write_manifest
 from orchestrator.artifacts.report import REPORT_NAME, ReportData, render_report
 from orchestrator.artifacts.store import ArtifactStore, safe_piece
 from orchestrator.artifacts.summary import SUMMARY_NAME, write_summary
-from orchestrator.artifacts.text import one_line
 from orchestrator.contracts.project import Event, ProjectView
 from orchestrator.contracts.tools import CallRecord, PublishInput, PublishResult
 from orchestrator.domain.findings import Finding
 from orchestrator.domain.paths import UnsafePathError, normalise_path
 from orchestrator.domain.refs import BlobRef, FileRef
+from orchestrator.domain.text import one_line
 
 _Item = TypeVar("_Item")
 _CALLS = TypeAdapter(tuple[CallRecord, ...])
@@ -37,12 +37,13 @@ async def publish(store: ArtifactStore, given: PublishInput) -> PublishResult:
     files, moved = place(await merge_drafts(store, drafts))
     view = view.model_copy(update={"notes": (*view.notes, *moved)})
     calls = await _segments(store, _CALLS, given.calls)
+    events = await _segments(store, _EVENTS, given.events)
     report = render_report(
         ReportData(
             view=view,
             plan=given.plan,
             calls=calls,
-            events=await _segments(store, _EVENTS, given.events),
+            events=events,
             findings=await _segments(store, _FINDINGS, (given.findings,) if given.findings else ()),
             request=await _text(store, given.project_text),
             criteria=await _text(store, given.criteria),
@@ -57,9 +58,10 @@ async def publish(store: ArtifactStore, given: PublishInput) -> PublishResult:
     await store.write_named(
         project_name(given.namespace, given.project, "manifest.json"), manifest.model_dump_json().encode()
     )
-    final = view.model_copy(update={"manifest": ref})
+    logs = {"events": await store.put(_lines(events)), "records": await store.put(_lines(calls))}
+    final = view.model_copy(update={"manifest": ref, **logs})
     await store.write_named(project_name(given.namespace, given.project, "view.json"), final.model_dump_json().encode())
-    return PublishResult(manifest=ref, files=len(manifest.files))
+    return PublishResult(manifest=ref, files=len(manifest.files), **logs)
 
 
 def project_name(namespace: str, project: str, leaf: str) -> str:
@@ -115,6 +117,10 @@ async def _segments(
         except ValidationError:
             raise ArtifactError(f"artifact {ref.sha256} is not the list that it should be") from None
     return tuple(items)
+
+
+def _lines(items: Sequence[BaseModel]) -> bytes:
+    return "".join(f"{item.model_dump_json()}\n" for item in items).encode()
 
 
 async def _text(store: ArtifactStore, ref: BlobRef | None) -> str:

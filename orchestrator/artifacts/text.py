@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from orchestrator.domain.text import one_line
+
 _HOSTILE_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 _MARKDOWN = re.compile(r"[\\`*_\[\]{}()#!|~$@^]|:(?=//)|(?<=mailto):|(?<=xmpp):|(?<=www)\.", re.IGNORECASE)
 _LIST_MARK = re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[-+=]))")
@@ -17,12 +19,6 @@ def plain(text: str) -> str:
     """`text` without control, format and bidirectional characters, except line ends; tabs become spaces."""
     unified = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
     return "".join(ch for ch in unified if ch == "\n" or unicodedata.category(ch) not in _HOSTILE_CATEGORIES)
-
-
-def one_line(text: str, limit: int = 300) -> str:
-    """`text` as one plain line of at most `limit` characters."""
-    line = " ".join(plain(text).split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def markdown_line(text: str, limit: int = 300) -> str:

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from orchestrator.settings.yaml_files import parse_yaml
 from orchestrator.domain.base import Frozen
+from orchestrator.settings.yaml_files import parse_yaml
 
 # Per million tokens, in the currency of the price list.
 Money = Annotated[Decimal, Field(ge=0, le=1_000_000)]

@@ -8,10 +8,10 @@ from typing import Annotated
 from pydantic import Field
 
 from orchestrator.catalog.data import Name, Prices, Quality, Tokens
-from orchestrator.settings.yaml_files import MAX_BYTES, parse_yaml
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.errors import UserInputError
 from orchestrator.settings.catalog import CatalogSettings
+from orchestrator.settings.yaml_files import MAX_BYTES, parse_yaml
 
 ModelId = Annotated[str, Field(max_length=300, pattern=r"^[a-z0-9][a-z0-9_-]*:[!-~]+$")]
 

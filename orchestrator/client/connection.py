@@ -13,11 +13,12 @@ from temporalio.service import GrpcCompression
 from orchestrator.client.namespace import EMBEDDED_NAMESPACE
 from orchestrator.client.plugin import OrchPlugin
 from orchestrator.client.processes import Say
-from orchestrator.client.rpc import CONNECT_TIMEOUT, RETRIES, RPC_TIMEOUT, core_runtime, one_line, rpc_errors
+from orchestrator.client.rpc import CONNECT_TIMEOUT, RETRIES, RPC_TIMEOUT, core_runtime, rpc_errors
 from orchestrator.client.server import ServerInfo, ensure_server, server_info
 from orchestrator.client.worker_process import WorkerInfo, ensure_worker
 from orchestrator.contracts.names import QUEUE_MODELS, QUEUE_TOOLS, QUEUE_WORKFLOWS
 from orchestrator.domain.errors import PrerequisiteError
+from orchestrator.domain.text import one_line
 from orchestrator.settings import Settings
 
 _POLLED = (

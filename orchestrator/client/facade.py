@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -19,12 +19,18 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from orchestrator.artifacts.export import export_manifest
 from orchestrator.artifacts.store import ArtifactStore
+from orchestrator.catalog import ROUTING, load_catalog
 from orchestrator.client.connection import connect, connect_embedded, ensure_services
 from orchestrator.client.namespace import has_search_attributes
 from orchestrator.client.processes import Say
 from orchestrator.client.reading import ProjectRow, RunReader
-from orchestrator.client.rpc import RPC_TIMEOUT, rpc_errors
+from orchestrator.client.resuming import ResumeChanges, check_resumable, resumed_input
+from orchestrator.client.rpc import RPC_TIMEOUT, UPDATE_TIMEOUT, rpc_errors
+from orchestrator.client.similar import Similar, fingerprint, keywords, similar_to
+from orchestrator.contracts.messages import UPDATES, Request
 from orchestrator.contracts.names import (
+    MEMO_FINGERPRINT,
+    MEMO_KEYWORDS,
     MEMO_MAX_USD,
     MEMO_PROJECT,
     PROJECT_WORKFLOW,
@@ -33,14 +39,17 @@ from orchestrator.contracts.names import (
     SIGNAL_RESUME,
     workflow_id,
 )
-from orchestrator.contracts.project import Event, ProjectSpec, ProjectStatus, ProjectView
+from orchestrator.contracts.project import BudgetView, Event, ProjectSpec, ProjectStatus, ProjectView
 from orchestrator.contracts.state import ProjectInput
+from orchestrator.domain.answers import PlannedTask
 from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.money import usd
+from orchestrator.domain.text import one_line
 from orchestrator.settings import Settings
 
 _EMBEDDED_TASK_TIMEOUT = timedelta(seconds=5)  # then another worker gets a dead one's task
 _SUMMARY_CHARS = 100
+_SIMILAR_AMONG = 200  # the latest projects
 _NO_OPERATOR = (RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED)
 _STATUS = SearchAttributeKey.for_keyword("OrchStatus")
 
@@ -76,21 +85,31 @@ class Orchestrator:
             await self._ensure_services(replace_worker=True)
         elif self._settings.store_url.startswith("file:"):
             self._say("the artifact store is a local folder: only machines that share it can export")
+        return await self._run(ProjectInput(spec=spec))
+
+    async def _run(self, run_input: ProjectInput) -> str:
+        spec = run_input.spec
         registered = self._settings.embedded or await self._search_attributes()
         spec = spec.model_copy(update={"search_attributes": registered})
         first_line = (spec.project.strip().splitlines() or [""])[0][:_SUMMARY_CHARS]
+        memo = {
+            MEMO_PROJECT: first_line,
+            MEMO_MAX_USD: usd(spec.max_micro),
+            MEMO_FINGERPRINT: fingerprint(spec.project, spec.criteria),
+            MEMO_KEYWORDS: keywords(spec.project, spec.criteria),
+        }
         planning = TypedSearchAttributes([SearchAttributePair(_STATUS, ProjectStatus.PLANNING.value)])
         try:
             with rpc_errors(self._address):
                 handle = await self._client.start_workflow(
                     PROJECT_WORKFLOW,
-                    ProjectInput(spec=spec, state=None),
+                    run_input.model_copy(update={"spec": spec}),
                     id=workflow_id(spec.project_id),
                     task_queue=QUEUE_WORKFLOWS,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                     task_timeout=_EMBEDDED_TASK_TIMEOUT if self._settings.embedded else None,
-                    memo={MEMO_PROJECT: first_line, MEMO_MAX_USD: usd(spec.max_micro)},
+                    memo=memo,
                     search_attributes=planning if registered else None,
                     static_summary=first_line,
                     rpc_timeout=RPC_TIMEOUT,
@@ -106,7 +125,7 @@ class Orchestrator:
         return await self._reader.view(project_id)
 
     async def events(self, project_id: str, since: int) -> builtins.list[Event]:
-        """Events of a running project after number `since`, in order; none once it is closed."""
+        """Events after number `since`, in order; of a running project at most a few hundred at a time."""
         return await self._reader.events(project_id, since)
 
     async def wait_closed(self, project_id: str, timeout_s: float) -> ProjectView | None:
@@ -117,13 +136,64 @@ class Orchestrator:
         """The latest run of each project, running ones first."""
         return await self._reader.rows(limit)
 
-    async def pause(self, project_id: str, reason: str = "") -> None:
-        """Starts no new calls; those in flight finish. Raises UserInputError where the project has ended."""
-        await self._signal(project_id, SIGNAL_PAUSE, reason)
+    async def budget(self, project_id: str) -> BudgetView:
+        """Money and time of the run, or as they were when it ended."""
+        return await self._reader.budget(project_id)
 
-    async def resume(self, project_id: str) -> None:
+    async def plan(self, project_id: str) -> tuple[PlannedTask, ...]:
+        """The plan with its instructions; empty before there is one."""
+        return await self._reader.plan(project_id)
+
+    async def similar(self, project: str, criteria: str) -> builtins.list[Similar]:
+        """Running and resumable projects with the same or similar text and criteria, the most similar first."""
+        return similar_to(project, criteria, await self._reader.rows(_SIMILAR_AMONG))
+
+    async def pause(self, project_id: str, reason: str = "", by: str = "") -> None:
+        """Starts no new calls; those in flight finish. Raises UserInputError where the project has ended."""
+        await self._signal(project_id, SIGNAL_PAUSE, reason, by)
+
+    async def resume(self, project_id: str, by: str = "") -> None:
         """Ends a pause. Raises UserInputError where the project has ended."""
-        await self._signal(project_id, SIGNAL_RESUME)
+        await self._signal(project_id, SIGNAL_RESUME, by)
+
+    async def steer(self, project_id: str, request: Request) -> str:
+        """Asks something of a running project; returns one line of what was done.
+
+        Raises UserInputError, with the reason, where the request is rejected or the project has ended.
+        """
+        with rpc_errors(self._address, unknown=_not_running(project_id), asked="the worker"):
+            try:
+                done: str = await self._handle(project_id).execute_update(
+                    UPDATES[type(request)], request, result_type=str, rpc_timeout=UPDATE_TIMEOUT
+                )
+            except WorkflowUpdateFailedError as error:
+                raise UserInputError(f"{project_id}: {one_line(str(error.cause), 1000)}") from None
+        return done
+
+    async def restart(self, project_id: str, changes: ResumeChanges) -> str:
+        """Starts an ended project again where it stopped; returns the workflow id.
+
+        Done tasks stay done, earlier spending counts against the cap. Raises UserInputError where there is nothing to
+        go on with: the project is complete, runs already, or stored nothing.
+        """
+        view = await self.view(project_id)
+        check_resumable(project_id, view.status, changes)
+        stored = self._reader.stored
+        spec, state = await stored.spec(project_id), await stored.state(project_id)
+        if spec is None or state is None or state.prepared is None:
+            raise UserInputError(f"project {project_id} ended before it stored anything: start it anew")
+        spec = spec.model_copy(
+            update={
+                "project": await stored.text(state.prepared.project),
+                "criteria": await stored.text(state.prepared.criteria),
+                "models": load_catalog(self._settings),
+                "routing": ROUTING,
+            }
+        )
+        run_input = resumed_input(spec, state, changes)
+        if self._settings.embedded:
+            await self._ensure_services(replace_worker=True)
+        return await self._run(run_input)
 
     async def cancel(self, project_id: str) -> None:
         """Asks the run to end as CANCELLED; it publishes what is done. Nothing happens where it has ended."""

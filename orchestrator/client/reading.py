@@ -1,10 +1,10 @@
 """Reading runs: queries while they run, the result or the published state once they are closed."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import ValidationError
 from temporalio.client import (
     Client,
     WorkflowExecution,
@@ -17,22 +17,30 @@ from temporalio.client import (
 from temporalio.common import QueryRejectCondition, SearchAttributeKey
 from temporalio.exceptions import FailureError
 
-from orchestrator.artifacts.publish import project_name
 from orchestrator.artifacts.store import ArtifactStore
-from orchestrator.client.rpc import QUERY_TIMEOUT, RPC_TIMEOUT, one_line, rpc_errors
+from orchestrator.client.rpc import QUERY_TIMEOUT, RPC_TIMEOUT, rpc_errors
+from orchestrator.client.stored import StoredRuns
 from orchestrator.contracts.names import (
+    MEMO_FINGERPRINT,
+    MEMO_KEYWORDS,
     MEMO_MAX_USD,
     MEMO_PROJECT,
     PROJECT_WORKFLOW,
+    QUERY_BUDGET,
     QUERY_EVENTS,
+    QUERY_PLAN,
     QUERY_STATUS,
     QUERY_TASKS,
     workflow_id,
 )
-from orchestrator.contracts.project import Event, ProjectStatus, ProjectView, TaskView
+from orchestrator.contracts.project import BudgetView, Event, EventPage, ProjectStatus, ProjectView, TaskView
+from orchestrator.contracts.state import ProjectState, budget_view
+from orchestrator.domain.answers import PlannedTask
 from orchestrator.domain.base import Frozen
-from orchestrator.domain.errors import PrerequisiteError
+from orchestrator.domain.errors import PrerequisiteError, UserInputError
 from orchestrator.domain.money import micro
+from orchestrator.domain.tasks import TaskSpec
+from orchestrator.domain.text import one_line
 
 TASKS_PER_PAGE = 200
 
@@ -63,6 +71,8 @@ class ProjectRow(Frozen):
     spent_usd: float
     tasks_done: int
     tasks_total: int
+    fingerprint: str = ""  # of project text and criteria
+    keywords: str = ""
 
 
 class RunReader:
@@ -70,7 +80,7 @@ class RunReader:
 
     def __init__(self, client: Client, store: ArtifactStore) -> None:
         self._client = client
-        self._store = store
+        self.stored = StoredRuns(store, client.namespace)
         self._address = client.service_client.config.target_host
 
     async def view(self, project_id: str) -> ProjectView:
@@ -86,14 +96,41 @@ class RunReader:
         raise PrerequisiteError(f"project {project_id} is changing just now; try again")
 
     async def events(self, project_id: str, since: int) -> list[Event]:
-        """Events after number `since`; none of a closed run, whose report tells them."""
-        if (await self._describe(project_id)).status not in _RUNNING:
-            return []
-        try:
-            found: list[Event] = await self._query(project_id, QUERY_EVENTS, since, list[Event])
-        except WorkflowQueryRejectedError:
-            return []
-        return found
+        """Events after number `since`, in order; of a running project at most a few hundred at a time."""
+        if (await self._describe(project_id)).status in _RUNNING:
+            with contextlib.suppress(WorkflowQueryRejectedError):
+                page: EventPage = await self._query(project_id, QUERY_EVENTS, since, EventPage)
+                earlier = await self.stored.segments(page.segments)
+                return [event for event in (*earlier, *page.events) if event.seq > since]
+        log = (await self.view(project_id)).events
+        return [event for event in await self.stored.log(log) if event.seq > since] if log else []
+
+    async def budget(self, project_id: str) -> BudgetView:
+        """Money and time of the run, or as they were when it ended."""
+        running: BudgetView | None = await self._ask_running(project_id, QUERY_BUDGET, BudgetView)
+        if running is not None:
+            return running
+        return budget_view(await self._state(project_id), 0, (await self.view(project_id)).elapsed_s)
+
+    async def plan(self, project_id: str) -> tuple[PlannedTask, ...]:
+        """The plan with its instructions; empty before there is one."""
+        specs: list[TaskSpec] | None = await self._ask_running(project_id, QUERY_PLAN, list[TaskSpec])
+        if specs is None:
+            specs = list((await self._state(project_id)).plan)
+        return await self.stored.planned(specs)
+
+    async def _ask_running(self, project_id: str, query: str, answer: Any) -> Any:
+        """The running project's answer; None where the run is closed."""
+        if (await self._describe(project_id)).status in _RUNNING:
+            with contextlib.suppress(WorkflowQueryRejectedError):
+                return await self._query(project_id, query, None, answer)
+        return None
+
+    async def _state(self, project_id: str) -> ProjectState:
+        state = await self.stored.state(project_id)
+        if state is None:
+            raise UserInputError(f"project {project_id} ended before it stored anything")
+        return state
 
     async def wait_closed(self, project_id: str, timeout_s: float) -> ProjectView | None:
         """The result as soon as the run is closed, None where it is not within `timeout_s`."""
@@ -153,7 +190,7 @@ class RunReader:
 
     async def _broken_off(self, project_id: str, description: WorkflowExecutionDescription, reason: str) -> ProjectView:
         """A run that was terminated or failed: its last published state, and how it ended."""
-        last = await self._published(project_id) or await self._empty(project_id, description)
+        last = await self.stored.view(project_id) or await self._empty(project_id, description)
         status = _ENDED.get(description.status or WorkflowExecutionStatus.FAILED, ProjectStatus.SYSTEM_FAILURE)
         return last.model_copy(
             update={
@@ -166,13 +203,6 @@ class RunReader:
                 "tasks": tuple(_stopped(task) for task in last.tasks),
             }
         )
-
-    async def _published(self, project_id: str) -> ProjectView | None:
-        data = await self._store.read_named(project_name(self._client.namespace, project_id, "view.json"))
-        try:
-            return None if data is None else ProjectView.model_validate_json(data)
-        except ValidationError as error:
-            raise PrerequisiteError(f"the state of project {project_id} is of another version") from error
 
     async def _empty(self, project_id: str, description: WorkflowExecutionDescription) -> ProjectView:
         return ProjectView(
@@ -230,4 +260,6 @@ async def _row(run: WorkflowExecution) -> ProjectRow:
         spent_usd=known.get(_SPENT) or 0.0,
         tasks_done=known.get(_DONE) or 0,
         tasks_total=known.get(_TOTAL) or 0,
+        fingerprint=await run.memo_value(MEMO_FINGERPRINT, "", type_hint=str),
+        keywords=await run.memo_value(MEMO_KEYWORDS, "", type_hint=str),
     )

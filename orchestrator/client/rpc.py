@@ -11,8 +11,10 @@ from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, Tele
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
+from orchestrator.domain.text import one_line
 
 RPC_TIMEOUT = timedelta(seconds=5)
+UPDATE_TIMEOUT = timedelta(seconds=20)  # a new plan's texts are stored first
 QUERY_TIMEOUT = timedelta(seconds=3)
 CONNECT_TIMEOUT = timedelta(seconds=5)
 RETRIES = RetryConfig(initial_interval_millis=50, max_interval_millis=500, max_elapsed_time_millis=3000, max_retries=5)
@@ -48,11 +50,6 @@ def rpc_errors(address: str, *, unknown: str = "", asked: str = "Temporal") -> I
         raise PrerequisiteError(f"{asked} at {address} did not answer in time; try again") from error
     except WorkflowQueryFailedError as error:
         raise PrerequisiteError(f"the run does not answer: {one_line(str(error))}") from error
-
-
-def one_line(text: str) -> str:
-    """The first line of a message, at most 200 characters."""
-    return (text.strip().splitlines() or [""])[0][:200]
 
 
 def _explained(error: RPCError, address: str, asked: str) -> str:

@@ -69,6 +69,7 @@ class PromptParts(Frozen):
     draft: DraftRef | None = None
     findings: BlobRef | None = None  # JSON list of Finding
     critique: BlobRef | None = None  # JSON of Critique
+    guidance: tuple[BlobRef, ...] = ()  # what operators want to be heeded
     attempts: tuple[str, ...] = ()  # one line per earlier attempt that fell short
     previous_error: str = ""  # why the previous answer could not be used, at most 500 characters
 

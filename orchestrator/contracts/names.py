@@ -20,6 +20,15 @@ SIGNAL_PAUSE = "pause"
 SIGNAL_RESUME = "resume"
 SIGNAL_CANCEL_TASK = "cancel_task"
 
+UPDATE_APPROVE_PLAN = "approve_plan"
+UPDATE_SET_BUDGET = "set_budget"
+UPDATE_SET_TIME_LIMIT = "set_time_limit"
+UPDATE_SET_CONCURRENCY = "set_concurrency"
+UPDATE_RETRY_TASK = "retry_task"
+UPDATE_SKIP_TASK = "skip_task"
+UPDATE_OVERRIDE_MODEL = "override_model"
+UPDATE_ADD_GUIDANCE = "add_guidance"
+
 QUERY_STATUS = "status"
 QUERY_TASKS = "tasks"
 QUERY_PLAN = "plan"
@@ -34,6 +43,8 @@ SEARCH_INTS = ("OrchTasksDone", "OrchTasksTotal")
 
 MEMO_PROJECT = "project"  # first line of the project text
 MEMO_MAX_USD = "max_usd"
+MEMO_FINGERPRINT = "fingerprint"  # of project text and criteria
+MEMO_KEYWORDS = "keywords"  # of both, blank-separated
 
 
 def queue_for(vendor: str) -> str:

@@ -1,9 +1,13 @@
 """The project run: its frozen input, its result, and what queries return."""
 
+from enum import StrEnum
+
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.outcome import ProjectStatus as ProjectStatus
+from orchestrator.domain.phases import PhaseSpend
 from orchestrator.domain.refs import BlobRef
+from orchestrator.domain.routing import ModelOverride
 from orchestrator.domain.tasks import TaskType
 
 
@@ -16,8 +20,15 @@ class Timeouts(Frozen):
     give_up_s: float = 86_400.0  # all attempts of an activity together
 
 
+class OnExhausted(StrEnum):
+    """What a run does when needed work does not fit the budget any more."""
+
+    END = "end"  # as BUDGET_EXHAUSTED, with what is done
+    PAUSE = "pause"  # wait for a larger budget
+
+
 class ProjectSpec(Frozen):
-    """One project, resolved: nothing that it names changes during the run."""
+    """One project, resolved: nothing that it names changes during the run, except by an update that says so."""
 
     project_id: str
     project: str
@@ -31,6 +42,10 @@ class ProjectSpec(Frozen):
     timeouts: Timeouts = Timeouts()
     continue_after_events: int = 4000
     search_attributes: bool = True  # the namespace has ours registered
+    overrides: tuple[ModelOverride, ...] = ()
+    approve_plan: bool = False  # the plan waits for a person
+    plan_only: bool = False  # end after the plan, which a resume then carries out
+    on_exhausted: OnExhausted = OnExhausted.END
 
 
 class TaskView(Frozen):
@@ -75,6 +90,8 @@ class ProjectView(Frozen):
     tasks: tuple[TaskView, ...] = ()
     spent_by_stage: dict[str, int] = {}  # of calls that belong to no task: plan
     manifest: BlobRef | None = None
+    events: BlobRef | None = None  # the whole event log as JSONL, once the run has ended
+    records: BlobRef | None = None  # all calls as JSONL of CallRecord, once the run has ended
 
 
 class Event(Frozen):
@@ -85,6 +102,17 @@ class Event(Frozen):
     kind: str  # such as `task_started`, `call_settled`, `breaker_opened`, `paused`
     task: str = ""
     text: str = ""
+    by: str = ""  # who asked for it, where an operator did
+
+
+class EventPage(Frozen):
+    """Events after the number that was asked for, as many as fit.
+
+    Those before the first one of `events` are in the store, in `segments`: JSON lists of Event.
+    """
+
+    events: tuple[Event, ...]
+    segments: tuple[BlobRef, ...] = ()
 
 
 class BudgetView(Frozen):
@@ -95,6 +123,9 @@ class BudgetView(Frozen):
     uncertain_micro: int
     reserved_micro: int
     waiting: int  # calls that wait for reservations to settle
+    phases: tuple[PhaseSpend, ...] = ()
+    time_limit_s: float
+    elapsed_s: float
 
 
 class BreakerView(Frozen):

@@ -2,17 +2,20 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from orchestrator.contracts.project import Event, ProjectSpec
+from orchestrator.contracts.project import BudgetView, Event, ProjectSpec
 from orchestrator.contracts.tools import CallRecord, PrepareResult
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.breaker import Breakers
 from orchestrator.domain.calls import CallProgress
+from orchestrator.domain.clock import Clock
 from orchestrator.domain.integration import Integration
 from orchestrator.domain.ledger import Ledger
 from orchestrator.domain.outcome import ProjectStatus
+from orchestrator.domain.phases import BudgetPhase, phase_of, phase_spends
 from orchestrator.domain.refs import BlobRef
+from orchestrator.domain.routing import ModelOverride
 from orchestrator.domain.steps import TaskState
-from orchestrator.domain.tasks import TaskSpec
+from orchestrator.domain.tasks import Stage, TaskSpec
 
 
 class Spending(Frozen):
@@ -29,13 +32,18 @@ class ProjectState(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     phase: ProjectStatus = ProjectStatus.PLANNING
-    started_s: float
-    paused_s: float = 0.0  # total of finished pauses
-    paused_at_s: float | None = None
-    pause_reason: str = ""
+    generation: int = 0  # rises with each resume and retry, so that their calls have keys of their own
+    clock: Clock
+    time_limit_s: float
+    concurrency: int
+    approved: bool = False
+    overrides: tuple[ModelOverride, ...] = ()  # the spec's, then the operator's
+    guidance: dict[str, tuple[BlobRef, ...]] = {}  # by task, "" for all
     stopped: ProjectStatus | None = None
     stop_reason: str = ""
     exhausted: bool = False
+    suspended: dict[str, TaskState] = {}  # where tasks stood when the run stopped or was refused money for them
+    warned: tuple[str, ...] = ()  # budget warnings that were given
     failure: str = ""
     prepared: PrepareResult | None = None
     plan: tuple[TaskSpec, ...] = ()
@@ -53,8 +61,29 @@ class ProjectState(BaseModel):
     record_segments: tuple[BlobRef, ...] = ()
 
 
+def budget_view(state: ProjectState, waiting: int, elapsed_s: float) -> BudgetView:
+    """The money and the time of a run. `waiting`: calls that wait for reservations to settle."""
+    spent: dict[BudgetPhase, int] = {}
+    for spending in state.spending.values():
+        for stage, amount in (*spending.by_stage.items(), *spending.uncertain.items()):
+            phase = phase_of(Stage(stage))
+            spent[phase] = spent.get(phase, 0) + amount
+    ledger = state.ledger
+    return BudgetView(
+        max_micro=ledger.max_micro,
+        spent_micro=ledger.spent_micro,
+        uncertain_micro=ledger.uncertain_micro,
+        reserved_micro=ledger.reserved_micro,
+        waiting=waiting,
+        phases=phase_spends(spent, ledger.max_micro),
+        time_limit_s=state.time_limit_s,
+        elapsed_s=round(elapsed_s, 3),
+    )
+
+
 class ProjectInput(Frozen):
-    """Argument of the workflow: a fresh run has no state."""
+    """Argument of the workflow: a fresh run has no state. `resumed`: the state is that of a run that ended."""
 
     spec: ProjectSpec
     state: ProjectState | None = None
+    resumed: bool = False

@@ -61,10 +61,11 @@ class TextInput(Frozen):
 
 
 class StateInput(Frozen):
-    """A snapshot of a run: its ProjectState for a resume, its ProjectView for whoever asks after it was terminated."""
+    """A snapshot of a run: spec and state for a resume, its ProjectView for whoever asks after it was terminated."""
 
     namespace: str
     project: str
+    spec_json: str
     state_json: str
     view_json: str
 
@@ -96,6 +97,8 @@ class CallRecord(Frozen):
     input_tokens: int
     output_tokens: int
     latency_ms: int
+    ranking: tuple[str, ...] = ()  # the first candidates, best first
+    passed_over: tuple[str, ...] = ()  # those before the one that was asked, with reasons
 
 
 class PublishInput(Frozen):
@@ -114,7 +117,9 @@ class PublishInput(Frozen):
 
 
 class PublishResult(Frozen):
-    """The manifest: a JSON object {files: [FileRef]}, report and summary included."""
+    """The manifest: a JSON object {files: [FileRef]}, report and summary included; events and calls as JSONL."""
 
     manifest: BlobRef
     files: int
+    events: BlobRef
+    records: BlobRef

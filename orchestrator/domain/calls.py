@@ -119,6 +119,29 @@ def _affordable(
     return offer
 
 
+def passed_over(
+    progress: CallProgress, ranking: tuple[ModelSpec, ...], chosen: ModelSpec, breakers: Breakers, now_s: float
+) -> tuple[str, ...]:
+    """The models that rank before the chosen one, each with the reason why it is not asked."""
+    before = ranking[: ranking.index(chosen)]
+    return tuple(f"{model.id}: {_obstacle(model, progress, breakers, now_s)}"[:160] for model in before)
+
+
+def _obstacle(model: ModelSpec, progress: CallProgress, breakers: Breakers, now_s: float) -> str:
+    if model.id in progress.unsuitable:
+        return f"gave no usable answer ({progress.last_failure})"
+    if not _takes(model, progress):
+        return "its context window is too small"
+    if not breakers.allows(model, now_s):
+        vendor, own = breakers.circuit(model.vendor), breakers.circuit(model.id)
+        return f"out of service ({vendor.reason or own.reason or 'a probe is under way'})"
+    if not model.prices:
+        return "has no known price"
+    if breakers.retry_at_s(model) > now_s:
+        return "asked for a wait"
+    return "does not fit the budget"
+
+
 def _takes(model: ModelSpec, progress: CallProgress) -> bool:
     return model.context_tokens > progress.context_above
 

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from orchestrator.domain.answers import PlannedTask
 from orchestrator.domain.paths import UnsafePathError, normalise_path
+from orchestrator.domain.refs import BlobRef
+from orchestrator.domain.tasks import TaskSpec
+from orchestrator.domain.text import one_line
 
 KNOWN_VALIDATORS = ("python_syntax", "ruff", "pytest", "json_schema", "length")
 RESERVED_IDS = frozenset(("project",))  # names the calls that belong to no task
@@ -51,6 +54,19 @@ def known_validators(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, 
     unique = tuple(dict.fromkeys(names))
     known = tuple(name for name in unique if name in KNOWN_VALIDATORS)
     return known, tuple(name for name in unique if name not in KNOWN_VALIDATORS)
+
+
+def planned_spec(planned: PlannedTask, prompt: BlobRef) -> TaskSpec:
+    """A task of a plan without errors, its instructions in the store; unknown validators are left out."""
+    return TaskSpec(
+        id=planned.id,
+        title=one_line(planned.title) or planned.id,
+        type=planned.type,
+        dependencies=tuple(dict.fromkeys(planned.dependencies)),
+        files=tuple(dict.fromkeys(owned_path(path) for path in named_files(planned))),
+        validators=known_validators(planned.validators)[0],
+        prompt=prompt,
+    )
 
 
 def _id_errors(tasks: Sequence[PlannedTask]) -> list[str]:

@@ -1,5 +1,8 @@
 """Which model gets a call: the order of candidates, before health and budget have their say."""
 
+from collections.abc import Sequence
+
+from orchestrator.domain.base import Frozen
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.tasks import Stage, TaskType
 
@@ -57,3 +60,36 @@ def escalated(ranking: tuple[ModelSpec, ...], author: ModelSpec | None, steps: i
         return ranking
     start = (ranking.index(author) + steps) % len(ranking)
     return (*ranking[start:], *ranking[:start])
+
+
+class ModelOverride(Frozen):
+    """Models that somebody wants to be asked first, in this order; empty fields match everything."""
+
+    models: tuple[str, ...]  # ids
+    task: str = ""
+    type: TaskType | None = None
+    stage: Stage | None = None
+
+    @property
+    def precision(self) -> tuple[bool, bool, bool]:
+        """What names the task beats what names the stage, which beats what names the type."""
+        return bool(self.task), self.stage is not None, self.type is not None
+
+    def applies(self, task: str, task_type: TaskType, stage: Stage) -> bool:
+        """Whether a call of this task and stage is meant."""
+        return self.task in ("", task) and self.type in (None, task_type) and self.stage in (None, stage)
+
+
+def overriding(
+    overrides: Sequence[ModelOverride], task: str, task_type: TaskType, stage: Stage
+) -> ModelOverride | None:
+    """The most precise override that applies to the call, the latest of them where several are as precise."""
+    found = [override for override in overrides if override.applies(task, task_type, stage)]
+    return max(reversed(found), key=lambda override: override.precision, default=None)
+
+
+def preferring(ranking: tuple[ModelSpec, ...], ids: Sequence[str], steps: int) -> tuple[ModelSpec, ...]:
+    """The ranking with these models first, in their order; `steps` escalations turn to the next of them."""
+    wanted = [model for name in ids for model in ranking if model.id == name]
+    turned = wanted[steps % len(wanted) :] + wanted[: steps % len(wanted)] if wanted else []
+    return (*turned, *(model for model in ranking if model not in wanted))

@@ -86,6 +86,7 @@ class TaskState(Frozen):
     attempts: tuple[str, ...] = ()
     reviewer: str = ""
     reason: str = ""
+    by_user: bool = False  # skipped because the user said so
 
 
 CHECK = Step(stage=None)
@@ -208,9 +209,9 @@ def repaired(state: TaskState, draft: DraftRef, author: str) -> TaskState:
     return state.model_copy(update={"best": best.model_copy(update={"draft": draft, "author": author})})
 
 
-def skip(state: TaskState, reason: str) -> TaskState:
+def skip(state: TaskState, reason: str, *, by_user: bool = False) -> TaskState:
     """The task is not done at all."""
-    return state.model_copy(update={"status": TaskStatus.SKIPPED, "reason": reason[:200]})
+    return state.model_copy(update={"status": TaskStatus.SKIPPED, "reason": reason[:200], "by_user": by_user})
 
 
 def _after_review(state: TaskState, rules: TypeRules) -> TaskState:

@@ -19,6 +19,7 @@ SECTIONS = (
     "draft",  # files, as fences
     "findings",
     "critique",
+    "guidance",
     "attempts",
     "previous_error",
 )

@@ -77,7 +77,9 @@ def test_the_last_state_is_kept_under_the_name_of_the_project(tmp_path: Path) ->
     async def run() -> None:
         store = ArtifactStore.open("memory://")
         for text in ("{}", '{"phase": 1}'):
-            request = StateInput(namespace="default", project="p1", state_json=text, view_json=f"[{text}]")
+            request = StateInput(
+                spec_json="{}", namespace="default", project="p1", state_json=text, view_json=f"[{text}]"
+            )
             await ActivityEnvironment().run(tools(store, tmp_path).save_state, request)
         assert await store.read_named("projects/default/p1/state.json") == b'{"phase": 1}'
         assert await store.read_named("projects/default/p1/view.json") == b'[{"phase": 1}]'

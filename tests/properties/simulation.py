@@ -199,7 +199,7 @@ class Run:
         if self.task(task_id).status is TaskStatus.RUNNING:
             self.cancelled.add(task_id)
         else:
-            self._set(task_id, steps.skip(self.task(task_id), "cancelled by the user"))
+            self._set(task_id, steps.skip(self.task(task_id), "skipped by the user", by_user=True))
 
     def stop(self, status: ProjectStatus) -> None:
         if self.memory.stopped is None:
@@ -267,7 +267,7 @@ class Run:
         was_cancelled = task_id in self.cancelled
         self.cancelled.discard(task_id)  # a task that ended all the same may still be repaired
         if state.status is TaskStatus.RUNNING and was_cancelled:
-            self._set(task_id, steps.skip(state, "cancelled by the user"))
+            self._set(task_id, steps.skip(state, "skipped by the user", by_user=True))
         elif state.status is TaskStatus.RUNNING and self.memory.stopped is not None:
             self._set(task_id, steps.finish(state, "stopped", RULES[self.by_id[task_id].type]))
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.telemetry.redaction import REDACTED, one_line, redact
+from orchestrator.domain.text import one_line
+from orchestrator.telemetry.redaction import REDACTED, redact
 
 
 def test_a_secret_is_replaced_wherever_it_stands() -> None:

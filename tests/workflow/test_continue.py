@@ -30,7 +30,7 @@ async def outcome(house: House, made: Play, events: int) -> tuple[dict[str, obje
     view = await run.result()
     asked = Counter((a.stage, a.task, a.vendor, a.request.prompt) for a in made.asked)
     assert len(made.asked) == view.calls
-    head = view.model_dump(exclude={"project_id", "workflow_id", "elapsed_s", "manifest"})
+    head = view.model_dump(exclude={"project_id", "workflow_id", "elapsed_s", "manifest", "events", "records"})
     kinds = Counter(event.kind for event in await run.events())
     return {**head, "kinds": kinds, "asked": asked}, len(await run.histories())
 

@@ -121,7 +121,7 @@ async def test_cancelling_one_task_that_runs(opened: Opened) -> None:
         await run.signal(names.SIGNAL_CANCEL_TASK, "t1")
         view = await run.result()
     assert {task.id: task.status for task in view.tasks} == {"t1": "SKIPPED", "t2": "SKIPPED", "t3": "COMPLETED"}
-    assert view.tasks[0].reason == "cancelled by the user"
+    assert view.tasks[0].reason == "skipped by the user"
     assert view.status is ProjectStatus.PARTIAL_SUCCESS
     assert play.count(task="t2") == 0
 

@@ -9,8 +9,9 @@ from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
 from orchestrator.client.facade import Orchestrator
 from orchestrator.client.server import ServerInfo
+from orchestrator.client.similar import fingerprint
 from orchestrator.contracts import names
-from orchestrator.contracts.project import BreakerView, BudgetView, Event, ProjectStatus, TaskView
+from orchestrator.contracts.project import BreakerView, BudgetView, EventPage, ProjectStatus, TaskView
 from orchestrator.contracts.tools import CallRecord
 from orchestrator.domain.tasks import Stage, TaskSpec
 from orchestrator.settings import Settings
@@ -34,8 +35,8 @@ async def test_queries_in_the_middle_of_a_run(opened: Opened) -> None:
         budget = await run.query(names.QUERY_BUDGET, BudgetView)
         breakers = await run.query(names.QUERY_BREAKERS, list[BreakerView])
         audit = await run.query(names.QUERY_AUDIT, list[CallRecord])
-        events = await run.query(names.QUERY_EVENTS, list[Event])
-        later = await run.query(names.QUERY_EVENTS, list[Event], events[2].seq)
+        events = (await run.query(names.QUERY_EVENTS, EventPage)).events
+        later = (await run.query(names.QUERY_EVENTS, EventPage, events[2].seq)).events
         gate.open()
         await run.result()
     assert (view.status, view.tasks, view.tasks_total) == (ProjectStatus.RUNNING, (), 2)
@@ -82,7 +83,12 @@ async def test_a_run_is_found_by_what_it_does(opened: Opened, settings: Settings
             pass
         found = await find(house.client, f"WorkflowId = '{workflow}' AND OrchStatus = 'SUCCESS' AND OrchTasksDone = 1")
         assert view.status is ProjectStatus.SUCCESS
-        assert await found.memo() == {names.MEMO_PROJECT: "The first line", names.MEMO_MAX_USD: 2.5}
+        assert await found.memo() == {
+            names.MEMO_PROJECT: "The first line",
+            names.MEMO_MAX_USD: 2.5,
+            names.MEMO_FINGERPRINT: fingerprint(project.project, project.criteria),
+            names.MEMO_KEYWORDS: "first line more there they",
+        }
         attributes = {pair.key.name: pair.value for pair in found.typed_search_attributes}
     assert attributes["OrchPhase"] == "SUCCESS"
     assert attributes["OrchTasksTotal"] == 1

@@ -1,0 +1,99 @@
+"""Starting again where an ended run stopped: done tasks stay done, what they cost stays spent."""
+
+from orchestrator.contracts.project import OnExhausted, ProjectSpec, ProjectStatus
+from orchestrator.contracts.state import ProjectInput, ProjectState
+from orchestrator.domain.base import Frozen
+from orchestrator.domain.breaker import Breakers
+from orchestrator.domain.clock import Clock
+from orchestrator.domain.errors import UserInputError
+from orchestrator.domain.integration import Integration
+from orchestrator.domain.ledger import Ledger
+from orchestrator.domain.money import usd
+from orchestrator.domain.reopening import resumed
+
+RESUMABLE = (
+    ProjectStatus.BUDGET_EXHAUSTED,
+    ProjectStatus.TIMEOUT,
+    ProjectStatus.CANCELLED,
+    ProjectStatus.PARTIAL_SUCCESS,
+    ProjectStatus.SYSTEM_FAILURE,
+)
+_ENDED = (*RESUMABLE, ProjectStatus.SUCCESS, ProjectStatus.COMPLETED_DEGRADED)
+
+
+class ResumeChanges(Frozen):
+    """What the resumed run does differently; None keeps what the project had.
+
+    `retry_failed`: tasks below their target start afresh as well, not only failed ones.
+    """
+
+    max_micro: int | None = None
+    time_limit_s: float | None = None
+    concurrency: int | None = None
+    retry_failed: bool = False
+    approve_plan: bool | None = None
+    on_exhausted: OnExhausted | None = None
+
+
+def check_resumable(project_id: str, status: ProjectStatus, changes: ResumeChanges) -> None:
+    """Raises UserInputError where a run that ended with `status` has nothing to go on with."""
+    if status is ProjectStatus.SUCCESS:
+        raise UserInputError(f"{project_id} is complete: there is nothing to resume")
+    if status is ProjectStatus.COMPLETED_DEGRADED and not changes.retry_failed:
+        raise UserInputError(
+            f"{project_id} has a result for every task; --retry-failed redoes those below their target"
+        )
+
+
+def resumed_input(spec: ProjectSpec, state: ProjectState, changes: ResumeChanges) -> ProjectInput:
+    """The input of the next run. `spec` has its texts, and models as they are today.
+
+    Raises UserInputError for a budget below what is spent already.
+    """
+    ledger = _ledger(state.ledger, changes)
+    ended = state.phase in _ENDED
+    generation = state.generation + 1 if ended else state.generation  # a run that was broken off repeats no call
+    spec = spec.model_copy(
+        update={
+            "plan_only": False,
+            "max_micro": ledger.max_micro,
+            **_given(changes, "time_limit_s", "concurrency", "approve_plan", "on_exhausted"),
+        }
+    )
+    again = state.model_copy(
+        update={
+            "generation": generation,
+            "clock": Clock(started_s=0.0),  # the workflow starts it
+            "time_limit_s": spec.time_limit_s if changes.time_limit_s else state.time_limit_s,
+            "concurrency": spec.concurrency if changes.concurrency else state.concurrency,
+            "ledger": ledger,
+            "tasks": resumed(state.plan, state.tasks, state.suspended, generation, retry_failed=changes.retry_failed),
+            "suspended": {},
+            "breakers": Breakers(),
+            "prepared": None,
+            "stopped": None,
+            "stop_reason": "",
+            "exhausted": False,
+            "failure": "",
+        }
+    )
+    if ended:
+        again = again.model_copy(update={"phase": ProjectStatus.PLANNING, "integration": Integration()})
+    return ProjectInput(spec=spec, state=again, resumed=True)
+
+
+def _ledger(ledger: Ledger, changes: ResumeChanges) -> Ledger:
+    """Earlier spending counts against the cap; nobody will settle what a broken-off run had reserved."""
+    for key in ledger.reserved:
+        ledger = ledger.settle_uncertain(key, "")
+    if changes.max_micro is None:
+        return ledger
+    if changes.max_micro < ledger.committed_micro:
+        raise UserInputError(
+            f"--budget: ${usd(changes.max_micro):.6f} is below the ${usd(ledger.committed_micro):.6f} spent already"
+        )
+    return ledger.model_copy(update={"max_micro": changes.max_micro})
+
+
+def _given(changes: ResumeChanges, *names: str) -> dict[str, object]:
+    return {name: value for name in names if (value := getattr(changes, name)) is not None}

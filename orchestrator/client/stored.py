@@ -1,0 +1,80 @@
+"""What runs leave in the artifact store: their state, how they looked, their logs, the texts of their plan."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from orchestrator.artifacts.publish import project_name
+from orchestrator.artifacts.store import ArtifactError, ArtifactStore
+from orchestrator.contracts.project import Event, ProjectSpec, ProjectView
+from orchestrator.contracts.state import ProjectState
+from orchestrator.domain.answers import PlannedTask
+from orchestrator.domain.errors import PrerequisiteError
+from orchestrator.domain.refs import BlobRef
+from orchestrator.domain.tasks import TaskSpec
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_EVENTS = TypeAdapter(list[Event])
+
+
+class StoredRuns:
+    """Reads what the runs of one namespace stored. Methods raise PrerequisiteError where it cannot be read."""
+
+    def __init__(self, store: ArtifactStore, namespace: str) -> None:
+        self._store = store
+        self._namespace = namespace
+
+    async def view(self, project_id: str) -> ProjectView | None:
+        """How the run looked last; None where it stored nothing."""
+        return await self._named(project_id, "view.json", ProjectView)
+
+    async def state(self, project_id: str) -> ProjectState | None:
+        """The run's memory at its last change of phase; None where it stored nothing."""
+        return await self._named(project_id, "state.json", ProjectState)
+
+    async def spec(self, project_id: str) -> ProjectSpec | None:
+        """The run's input, its texts left out; None where it stored nothing."""
+        return await self._named(project_id, "spec.json", ProjectSpec)
+
+    async def segments(self, refs: Sequence[BlobRef]) -> list[Event]:
+        """Events of these segments of a log."""
+        return [event for ref in refs for event in _EVENTS.validate_json(await self._get(ref))]
+
+    async def log(self, ref: BlobRef) -> list[Event]:
+        """Events of a whole log."""
+        return [Event.model_validate_json(line) for line in (await self._get(ref)).splitlines()]
+
+    async def text(self, ref: BlobRef) -> str:
+        """A stored text."""
+        return (await self._get(ref)).decode(errors="replace")
+
+    async def planned(self, plan: Sequence[TaskSpec]) -> tuple[PlannedTask, ...]:
+        """The tasks with their instructions, as a person edits them."""
+        return tuple(
+            [
+                PlannedTask(
+                    id=task.id,
+                    title=task.title,
+                    type=task.type,
+                    prompt=await self.text(task.prompt),
+                    dependencies=list(task.dependencies),
+                    files=list(task.files),
+                    validators=list(task.validators),
+                )
+                for task in plan
+            ]
+        )
+
+    async def _get(self, ref: BlobRef) -> bytes:
+        try:
+            return await self._store.get(ref)
+        except ArtifactError as error:
+            raise PrerequisiteError(f"{error}; is this the store that the worker writes to?") from error
+
+    async def _named(self, project_id: str, leaf: str, kind: type[_Model]) -> _Model | None:
+        data = await self._store.read_named(project_name(self._namespace, project_id, leaf))
+        try:
+            return None if data is None else kind.model_validate_json(data)
+        except ValidationError as error:
+            raise PrerequisiteError(f"the stored {leaf} of project {project_id} is of another version") from error

@@ -1,0 +1,58 @@
+"""Tasks that get another chance: after a retry, a larger budget, or the resume of a run that ended."""
+
+from collections.abc import Mapping, Sequence
+
+from orchestrator.domain.steps import FINAL, TaskState, TaskStatus
+from orchestrator.domain.tasks import TaskSpec
+
+
+def unfinished(states: Mapping[str, TaskState]) -> bool:
+    """Whether any task still has work ahead of it."""
+    return any(state.status not in FINAL for state in states.values())
+
+
+def resumed(
+    plan: Sequence[TaskSpec],
+    states: Mapping[str, TaskState],
+    suspended: Mapping[str, TaskState],
+    generation: int,
+    *,
+    retry_failed: bool,
+) -> dict[str, TaskState]:
+    """The tasks of a run that starts again after its end.
+
+    Done ones stay as they are. Those that were broken off go on where they stood. Failed ones start afresh, in
+    `generation`, so that no stored answer of theirs counts; with `retry_failed` so do those below their target. A task
+    that the user skipped stays skipped.
+    """
+    return {task.id: _resumed(states[task.id], suspended.get(task.id), generation, retry_failed) for task in plan}
+
+
+def _resumed(state: TaskState, suspended: TaskState | None, generation: int, retry_failed: bool) -> TaskState:
+    if state.status is TaskStatus.COMPLETED:
+        return state
+    if suspended is not None:
+        return suspended
+    again = {TaskStatus.FAILED, TaskStatus.DEGRADED} if retry_failed else {TaskStatus.FAILED}
+    if state.status in again or (state.status is TaskStatus.SKIPPED and not state.by_user):
+        return TaskState(generation=generation)
+    if state.status is TaskStatus.PENDING:
+        return state.model_copy(update={"reason": ""})
+    return state
+
+
+def retried(
+    plan: Sequence[TaskSpec], states: Mapping[str, TaskState], task_id: str, generation: int
+) -> dict[str, TaskState]:
+    """The tasks that a retry of `task_id` changes: it starts afresh, and what was skipped because of it comes back."""
+    changed = {task_id: TaskState(generation=generation)}
+    progress = True
+    while progress:
+        progress = False
+        for task in plan:
+            state = states[task.id]
+            skipped = state.status is TaskStatus.SKIPPED and not state.by_user
+            if skipped and task.id not in changed and any(d in changed for d in task.dependencies):
+                changed[task.id] = TaskState(generation=generation)
+                progress = True
+    return changed

@@ -1,0 +1,177 @@
+"""What operators may ask of a running project: validated updates, each an event that names who asked."""
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from orchestrator.contracts import names
+    from orchestrator.contracts.messages import (
+        AddGuidance,
+        ApprovePlan,
+        OverrideModel,
+        Request,
+        RetryTask,
+        SetBudget,
+        SetConcurrency,
+        SetTimeLimit,
+        SkipTask,
+    )
+    from orchestrator.contracts.tools import TextInput
+    from orchestrator.domain.answers import PlannedTask
+    from orchestrator.domain.clock import Hold
+    from orchestrator.domain.money import usd
+    from orchestrator.domain.plan import planned_spec
+    from orchestrator.domain.refs import BlobRef
+    from orchestrator.domain.reopening import retried
+    from orchestrator.domain.routing import ModelOverride
+    from orchestrator.domain.steps import TaskState, TaskStatus
+    from orchestrator.domain.tasks import TaskSpec
+    from orchestrator.domain.text import one_line
+
+from workflows import refusals, views
+from workflows.context import RunContext
+from workflows.records import show_search_attributes
+
+
+def _reject(reason: str) -> None:
+    """Raises where there is a reason: the update is then refused and leaves no trace."""
+    if reason:
+        raise ApplicationError(reason, type="Rejected", non_retryable=True)
+
+
+class Steering:
+    """The updates of a project run. Each answers with one line that says what it did."""
+
+    ctx: RunContext
+
+    def _note(self, kind: str, text: str, request: Request, task_id: str = "") -> str:
+        self.ctx.emit(kind, text, task_id, by=one_line(request.by))
+        self.ctx.revision += 1
+        return text
+
+    async def _store(self, text: str) -> BlobRef:
+        given = TextInput(text=text)
+        stored: BlobRef = await self.ctx.tool(names.ACTIVITY_STORE_TEXT, given, BlobRef, "text of an operator")
+        return stored
+
+    @workflow.update(name=names.UPDATE_SET_BUDGET, description="A new cap in micro-USD.")
+    def set_budget(self, request: SetBudget) -> str:
+        """Change the cap; refused work comes back where the new one allows it."""
+        ctx = self.ctx
+        raised = request.max_micro > ctx.state.ledger.max_micro
+        ctx.state.ledger = ctx.state.ledger.model_copy(update={"max_micro": request.max_micro})
+        text = self._note("budget_set", f"the budget is ${usd(request.max_micro):.6f}", request)
+        if raised:
+            self._revive()
+            ctx.release(Hold.BUDGET)
+            show_search_attributes(ctx, views.status(ctx))
+        return text
+
+    @set_budget.validator
+    def _check_budget(self, request: SetBudget) -> None:
+        _reject(refusals.budget(self.ctx, request))
+
+    def _revive(self) -> None:
+        """Tasks that were refused money go on where they stood."""
+        state = self.ctx.state
+        for task_id, suspended in state.suspended.items():
+            if self.ctx.task(task_id).status is not TaskStatus.COMPLETED:  # integration may have saved it
+                self.ctx.set_task(task_id, suspended)
+        state.suspended = {}
+        state.exhausted = False
+
+    @workflow.update(name=names.UPDATE_SET_TIME_LIMIT, description="A new limit of active time in seconds.")
+    def set_time_limit(self, request: SetTimeLimit) -> str:
+        """Change the time limit."""
+        self.ctx.state.time_limit_s = request.time_limit_s
+        return self._note("time_limit_set", f"the time limit is {request.time_limit_s:.0f} s", request)
+
+    @set_time_limit.validator
+    def _check_time_limit(self, request: SetTimeLimit) -> None:
+        _reject(refusals.time_limit(self.ctx, request))
+
+    @workflow.update(name=names.UPDATE_SET_CONCURRENCY, description="How many tasks may run at a time.")
+    def set_concurrency(self, request: SetConcurrency) -> str:
+        """Change how many tasks run at a time; those that run go on."""
+        self.ctx.state.concurrency = request.concurrency
+        return self._note("concurrency_set", f"{request.concurrency} task(s) at a time", request)
+
+    @set_concurrency.validator
+    def _check_concurrency(self, request: SetConcurrency) -> None:
+        _reject(refusals.concurrency(self.ctx, request))
+
+    @workflow.update(name=names.UPDATE_RETRY_TASK, description="Start a finished task afresh.")
+    def retry_task(self, request: RetryTask) -> str:
+        """Start a finished task afresh, and bring back what was skipped because of it."""
+        state = self.ctx.state
+        state.generation += 1
+        changed = retried(state.plan, state.tasks, request.task, state.generation)
+        for task_id, task in changed.items():
+            state.suspended.pop(task_id, None)
+            self.ctx.set_task(task_id, task)
+        more = f", and {len(changed) - 1} task(s) that were skipped because of it" if len(changed) > 1 else ""
+        return self._note("task_retried", f"{request.task} starts afresh{more}", request, request.task)
+
+    @retry_task.validator
+    def _check_retry(self, request: RetryTask) -> None:
+        _reject(refusals.retry(self.ctx, request))
+
+    @workflow.update(name=names.UPDATE_SKIP_TASK, description="Do not do a task; what depends on it is skipped.")
+    def skip_task(self, request: SkipTask) -> str:
+        """Skip a task that is not finished."""
+        self.ctx.cancel_task(request.task, by=one_line(request.by))
+        return f"{request.task} is skipped"
+
+    @skip_task.validator
+    def _check_skip(self, request: SkipTask) -> None:
+        _reject(refusals.skip(self.ctx, request))
+
+    @workflow.update(name=names.UPDATE_OVERRIDE_MODEL, description="Ask this model first for a task.")
+    def override_model(self, request: OverrideModel) -> str:
+        """Prefer a model from the next call on; it replaces earlier wishes for the same task or stage of it."""
+        state = self.ctx.state
+        wish = ModelOverride(models=(request.model,), task=request.task, stage=request.stage)
+        kept = [o for o in state.overrides if o.task != wish.task or (wish.stage and o.stage is not wish.stage)]
+        state.overrides = (*kept, wish)
+        stage = f" {request.stage.value}" if request.stage else ""
+        return self._note("model_overridden", f"{request.task}{stage}: {request.model} first", request, request.task)
+
+    @override_model.validator
+    def _check_override(self, request: OverrideModel) -> None:
+        _reject(refusals.override(self.ctx, request))
+
+    @workflow.update(name=names.UPDATE_ADD_GUIDANCE, description="Something that later calls of a task are told.")
+    async def add_guidance(self, request: AddGuidance) -> str:
+        """Tell a task, or all of them, something."""
+        ref = await self._store(request.text)
+        known = self.ctx.state.guidance
+        self.ctx.state.guidance = {**known, request.task: (*known.get(request.task, ()), ref)}
+        return self._note("guidance_added", f"{request.task or 'every task'} is told", request, request.task)
+
+    @add_guidance.validator
+    def _check_guidance(self, request: AddGuidance) -> None:
+        _reject(refusals.guidance(self.ctx, request))
+
+    @workflow.update(name=names.UPDATE_APPROVE_PLAN, description="Go on with the plan, or with an edited one.")
+    async def approve_plan(self, request: ApprovePlan) -> str:
+        """Approve the plan, after putting the edited one in its place."""
+        state = self.ctx.state
+        if request.tasks is not None:
+            plan = tuple([await self._spec(task) for task in request.tasks])
+            _reject(refusals.approval(self.ctx, request))  # a task may have begun while the texts were stored
+            kept = {task.id: state.tasks[task.id] for task in plan if task.id in state.tasks}
+            state.tasks = {task.id: kept.get(task.id, TaskState(generation=state.generation)) for task in plan}
+            state.plan = plan
+            self._note("plan_edited", f"{len(plan)} tasks", request)
+        state.approved = True
+        text = self._note("plan_approved", f"{len(state.plan)} tasks", request)
+        self.ctx.release(Hold.APPROVAL)
+        show_search_attributes(self.ctx, views.status(self.ctx))
+        return f"the plan is approved: {text}"
+
+    @approve_plan.validator
+    def _check_approval(self, request: ApprovePlan) -> None:
+        _reject(refusals.approval(self.ctx, request))
+
+    async def _spec(self, planned: PlannedTask) -> TaskSpec:
+        return planned_spec(planned, await self._store(planned.prompt))
