@@ -1,16 +1,16 @@
 # Everything runs in .venv, which ./orch-cli makes from the hashed locks.
 PY := .venv/bin/python
-PACKAGES := orchestrator workflows activities workers cli tests $(wildcard bench)
+PACKAGES := orchestrator workflows activities workers cli tests bench examples
 # Quick groups first, then the rest, chaos last.
 GROUPS := $(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))
 FIRST := tests/architecture tests/unit tests/conformance tests/workflow tests/replay tests/cli tests/docs
 LAST := tests/chaos
 TESTS := $(filter $(GROUPS),$(FIRST)) $(filter-out $(FIRST) $(LAST),$(GROUPS)) $(filter $(GROUPS),$(LAST))
 
-.PHONY: help setup check test chaos bench fmt lock
+.PHONY: help setup check test chaos conformance bench fmt lock
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## The environment with the tools of development
 	@ORCH_LAUNCHER=dev ./orch-cli
@@ -27,6 +27,9 @@ test: check ## All checks and tests, with a sample of the chaos tests
 chaos: setup ## The whole chaos suite: kills of workers, servers and clients; properties on new random examples
 	$(PY) -m pytest -p no:cacheprovider --chaos tests/chaos
 	PROPERTY_RUNS=20 $(PY) -m pytest -p no:cacheprovider tests/properties
+
+conformance: setup ## What each vendor can do, vendor by case, as seen on the wire
+	$(PY) -m tests.conformance.table
 
 bench: setup ## Benchmarks
 	$(PY) -m bench

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import settings
 
 CHAOS = Path(__file__).parent / "chaos"
-FOREIGN_PREFIXES = ("ORCH_", "ORCHESTRATOR_", "TEMPORAL_", "XDG_", "OTEL_")
-FOREIGN_SUFFIXES = ("_API_KEY", "_BASE_URL", "_AUTH_URL", "_IAM_TOKEN", "_FOLDER_ID")
-FOREIGN_NAMES = ("OLLAMA_HOST",)
+FOREIGN_PREFIXES = ("ORCH_", "ORCHESTRATOR_", "TEMPORAL_", "XDG_", "OTEL_", "GIGACHAT_", "YANDEX_")
+FOREIGN_SUFFIXES = ("_API_KEY", "_BASE_URL", "_AUTH_URL", "_IAM_TOKEN", "_FOLDER_ID", "_CA_BUNDLE", "_VERIFY_SSL")
+FOREIGN_NAMES = ("OLLAMA_HOST", "OLLAMA_NUM_CTX")
 KEPT_NAMES = ("ORCH_TEMPORAL_BIN",)
 NETWORK_EVENTS = {"socket.connect": 1, "socket.sendto": 1, "socket.getaddrinfo": 0}
 
@@ -63,6 +63,7 @@ def _isolate(home: Path) -> None:
     os.environ["HOME"] = str(home)
     os.environ["ORCH_HOME"] = str(home / "orch")
     os.environ["ORCHESTRATOR_CACHE_DIR"] = cache
+    os.environ["OLLAMA_HOST"] = "127.0.0.1:9"  # nobody's: the models of whoever runs the tests are no vendor
 
 
 def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:

@@ -7,10 +7,10 @@ import pytest
 from orchestrator.catalog import Catalog, CatalogEntry, open_catalog
 from orchestrator.catalog.data import Prices, RateStep, VendorEntry
 from orchestrator.catalog.overrides import ModelOverride
-from orchestrator.settings.yaml_files import parse_yaml
 from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.model import ModelSpec
 from orchestrator.settings import load_settings
+from orchestrator.settings.yaml_files import parse_yaml
 
 GATEWAY = "context_tokens: 131072, max_output_tokens: 8192"
 STEP = "{from_input_tokens: 9, input: 1, output: 1}"
