@@ -146,7 +146,7 @@ class Steering:
         ref = await self._store(request.text)
         known = self.ctx.state.guidance
         self.ctx.state.guidance = {**known, request.task: (*known.get(request.task, ()), ref)}
-        return self._note("guidance_added", f"{request.task or 'every task'} is told", request, request.task)
+        return self._note("guidance_added", f"{request.task or 'every task'} is told something", request, request.task)
 
     @add_guidance.validator
     def _check_guidance(self, request: AddGuidance) -> None:
@@ -162,12 +162,12 @@ class Steering:
             kept = {task.id: state.tasks[task.id] for task in plan if task.id in state.tasks}
             state.tasks = {task.id: kept.get(task.id, TaskState(generation=state.generation)) for task in plan}
             state.plan = plan
-            self._note("plan_edited", f"{len(plan)} tasks", request)
+            self._note("plan_edited", f"the plan is edited: {len(plan)} tasks", request)
         state.approved = True
-        text = self._note("plan_approved", f"{len(state.plan)} tasks", request)
+        text = self._note("plan_approved", f"the plan is approved: {len(state.plan)} tasks", request)
         self.ctx.release(Hold.APPROVAL)
         show_search_attributes(self.ctx, views.status(self.ctx))
-        return f"the plan is approved: {text}"
+        return text
 
     @approve_plan.validator
     def _check_approval(self, request: ApprovePlan) -> None:

@@ -14,7 +14,7 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from orchestrator.artifacts.export import export_manifest
@@ -167,7 +167,9 @@ class Orchestrator:
                     UPDATES[type(request)], request, result_type=str, rpc_timeout=UPDATE_TIMEOUT
                 )
             except WorkflowUpdateFailedError as error:
-                raise UserInputError(f"{project_id}: {one_line(str(error.cause), 1000)}") from None
+                cause = error.cause
+                reason = cause.message if isinstance(cause, FailureError) else str(cause)
+                raise UserInputError(f"{project_id}: {one_line(reason, 1000)}") from None
         return done
 
     async def restart(self, project_id: str, changes: ResumeChanges) -> str:

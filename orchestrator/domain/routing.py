@@ -12,6 +12,7 @@ _STAGE_TYPES = {
     Stage.CRITIQUE: TaskType.CODE_REVIEW,
     Stage.EVALUATE: TaskType.EVALUATION,
 }
+_WRITING = (Stage.GENERATE, Stage.REVISE, Stage.REPAIR)
 
 
 def usable_models(models: tuple[ModelSpec, ...], vendors: tuple[str, ...]) -> tuple[ModelSpec, ...]:
@@ -63,7 +64,11 @@ def escalated(ranking: tuple[ModelSpec, ...], author: ModelSpec | None, steps: i
 
 
 class ModelOverride(Frozen):
-    """Models that somebody wants to be asked first, in this order; empty fields match everything."""
+    """Models that somebody wants to be asked first, in this order; an empty task or type matches every one.
+
+    Without a stage it is about who writes: a critic or judge is only replaced where the stage says so, since nobody
+    should review their own work unasked.
+    """
 
     models: tuple[str, ...]  # ids
     task: str = ""
@@ -77,7 +82,8 @@ class ModelOverride(Frozen):
 
     def applies(self, task: str, task_type: TaskType, stage: Stage) -> bool:
         """Whether a call of this task and stage is meant."""
-        return self.task in ("", task) and self.type in (None, task_type) and self.stage in (None, stage)
+        stages = _WRITING if self.stage is None else (self.stage,)
+        return self.task in ("", task) and self.type in (None, task_type) and stage in stages
 
 
 def overriding(
