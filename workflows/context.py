@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.project import Event, ProjectSpec
     from orchestrator.contracts.state import ProjectState, Spending
     from orchestrator.domain.clock import Hold
+    from orchestrator.domain.integration import Integration
     from orchestrator.domain.model import ModelSpec
     from orchestrator.domain.outcome import ProjectStatus
     from orchestrator.domain.phases import BudgetPhase, crossed, phase_of, phase_spends
@@ -94,7 +95,7 @@ class RunContext:
     async def gate(self, task_id: str = "") -> None:
         """Wait while the run is paused. Raises Stopped if nothing new may begin (for this task)."""
         if self.paused and not self.must_stop:
-            await workflow.wait_condition(lambda: not self.paused or self.must_stop)
+            await workflow.wait_condition(lambda: not self.paused or self.must_stop or task_id in self.cancelled_tasks)
         if self.must_stop or task_id in self.cancelled_tasks:
             raise Stopped
 
@@ -166,6 +167,16 @@ class RunContext:
             detail = f": {new.reason}" if new.reason else ""
             score = f" {new.best.score:.2f}" if new.best and new.best.score is not None else ""
             self.emit(f"task_{new.status.value.lower()}", f"{new.status.value}{score}{detail}", task_id)
+
+    def reopen(self) -> None:
+        """Tasks go on after their end: what integration knows is out of date, and its next calls need new keys."""
+        self.state.generation += 1
+        self.state.integration = Integration()
+
+    def forget_calls(self, task_id: str) -> None:
+        """Calls of a task that nobody will go on with."""
+        kept = {name: call for name, call in self.state.calls.items() if not name.startswith(f"{task_id}/")}
+        self.state.calls = kept
 
     def spec_of(self, task_id: str) -> TaskSpec:
         return next(task for task in self.state.plan if task.id == task_id)

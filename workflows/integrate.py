@@ -35,6 +35,8 @@ async def integrate(ctx: RunContext) -> None:
             await _repair_round(ctx)
             continue
         check = await _check(ctx)
+        if unfinished(state.tasks):
+            return
         integration, restored = after_check(state.integration, check, state.plan, state.tasks)
         for task_id, draft in restored.items():
             best = ctx.task(task_id).best
@@ -74,11 +76,12 @@ async def _check(ctx: RunContext) -> ProjectCheck:
 
 async def _repair_round(ctx: RunContext) -> None:
     """Repair all tasks of the round side by side. Raises Stopped if the run stops before they are through."""
-    slots = asyncio.Semaphore(ctx.spec.concurrency)
+    slots = asyncio.Semaphore(ctx.state.concurrency)
 
     async def one(task_id: str) -> None:
         async with slots:
-            await _repair(ctx, task_id)
+            if task_id in ctx.state.integration.pending:  # unless an operator wants some task done again
+                await _repair(ctx, task_id)
 
     outcomes = await asyncio.gather(
         *(one(task_id) for task_id in ctx.state.integration.pending), return_exceptions=True

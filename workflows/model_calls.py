@@ -66,6 +66,16 @@ async def call_model(
     ctx: RunContext, slot: Slot, ranking: tuple[ModelSpec, ...], parts: PromptParts
 ) -> CallResult | GiveUp:
     """One usable answer, or the reason why there is none. Raises Stopped if the run ends or drains first."""
+    try:
+        return await _until_answered(ctx, slot, ranking, parts)
+    finally:
+        if slot.name in ctx.waiters:  # the run or the task stopped meanwhile: nobody may wait behind it
+            ctx.waiters.remove(slot.name)
+
+
+async def _until_answered(
+    ctx: RunContext, slot: Slot, ranking: tuple[ModelSpec, ...], parts: PromptParts
+) -> CallResult | GiveUp:
     progress = ctx.state.calls.get(slot.name, CallProgress())
     while True:
         await ctx.gate(slot.task)
@@ -122,8 +132,6 @@ async def _wait_for_budget(ctx: RunContext, slot: Slot, amount_micro: int) -> No
         )
 
     await workflow.wait_condition(may_go_on)
-    if ctx.must_stop or slot.task in ctx.cancelled_tasks:
-        ctx.waiters.remove(slot.name)
 
 
 async def _ask(

@@ -16,7 +16,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from orchestrator.domain.calls import GiveUp
     from orchestrator.domain.clock import Clock, Hold
-    from orchestrator.domain.integration import Integration
     from orchestrator.domain.ledger import Ledger
     from orchestrator.domain.money import usd
     from orchestrator.domain.outcome import ProjectStatus
@@ -152,8 +151,6 @@ class ProjectWorkflow(Steering):
                 await integrate(ctx)
             if not unfinished(ctx.state.tasks):
                 return
-            ctx.state.integration = Integration()
-            ctx.state.generation += 1
             await self._enter(ProjectStatus.RUNNING)
 
     async def _enter(self, phase: ProjectStatus) -> None:
@@ -202,10 +199,10 @@ class ProjectWorkflow(Steering):
 
     async def _paint(self) -> None:
         """Keeps the Web UI's details current: after each event, without events of its own."""
-        ctx, shown = self.ctx, 0
+        ctx, shown, details = self.ctx, 0, views.Details(self.ctx)
         while not self.closed:
             shown = ctx.state.next_event
-            workflow.set_current_details(views.details(ctx))
+            workflow.set_current_details(details.text())
             await workflow.wait_condition(lambda: self.closed or ctx.state.next_event != shown)  # noqa: B023
 
     # Messages

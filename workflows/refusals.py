@@ -42,7 +42,7 @@ def budget(ctx: RunContext, request: SetBudget) -> str:
 def time_limit(ctx: RunContext, request: SetTimeLimit) -> str:
     """A limit may not lie in the past."""
     passed_s = ctx.active_s()
-    if request.time_limit_s <= passed_s:
+    if not request.time_limit_s > passed_s:  # so written that NaN is refused too
         return f"{request.time_limit_s:.0f} s is not above the {passed_s:.0f} s that have passed; 'cancel' ends a run"
     if request.time_limit_s > MAX_TIME_LIMIT_S:
         return "the time limit must be at most 365 days"
@@ -124,15 +124,16 @@ def _changed_begun(ctx: RunContext, tasks: tuple[PlannedTask, ...]) -> list[str]
     errors = []
     for old in ctx.state.plan:
         status = ctx.task(old.id).status
-        if status is TaskStatus.PENDING:
+        if status is TaskStatus.PENDING and old.id not in ctx.state.spending:
             continue
         edited = new.get(old.id)
-        if edited is None or planned_spec(edited, _ref(edited.prompt)) != old:
-            errors.append(f"task {old.id!r} is {status.value} and must stay as it is")
+        if edited is None or planned_spec(edited, text_ref(edited.prompt)) != old:
+            errors.append(f"task {old.id!r} has begun ({status.value}) and must stay as it is")
     return errors
 
 
-def _ref(text: str) -> BlobRef:
+def text_ref(text: str) -> BlobRef:
+    """The reference that a text gets in the store."""
     data = text.encode()
     return BlobRef(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
 

@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.money import usd
     from orchestrator.domain.plan import planned_spec
     from orchestrator.domain.refs import BlobRef
-    from orchestrator.domain.reopening import retried
+    from orchestrator.domain.reopening import retried, revived
     from orchestrator.domain.routing import ModelOverride
     from orchestrator.domain.steps import TaskState, TaskStatus
     from orchestrator.domain.tasks import TaskSpec
@@ -74,9 +74,13 @@ class Steering:
     def _revive(self) -> None:
         """Tasks that were refused money go on where they stood."""
         state = self.ctx.state
+        if state.suspended:
+            self.ctx.reopen()
         for task_id, suspended in state.suspended.items():
             if self.ctx.task(task_id).status is not TaskStatus.COMPLETED:  # integration may have saved it
                 self.ctx.set_task(task_id, suspended)
+                for dependent, waiting in revived(state.plan, state.tasks, task_id).items():
+                    self.ctx.set_task(dependent, waiting)
         state.suspended = {}
         state.exhausted = False
 
@@ -104,7 +108,8 @@ class Steering:
     def retry_task(self, request: RetryTask) -> str:
         """Start a finished task afresh, and bring back what was skipped because of it."""
         state = self.ctx.state
-        state.generation += 1
+        self.ctx.reopen()
+        self.ctx.forget_calls(request.task)
         changed = retried(state.plan, state.tasks, request.task, state.generation)
         for task_id, task in changed.items():
             state.suspended.pop(task_id, None)
@@ -174,4 +179,6 @@ class Steering:
         _reject(refusals.approval(self.ctx, request))
 
     async def _spec(self, planned: PlannedTask) -> TaskSpec:
-        return planned_spec(planned, await self._store(planned.prompt))
+        ref = refusals.text_ref(planned.prompt)
+        known = any(task.prompt == ref for task in self.ctx.state.plan)
+        return planned_spec(planned, ref if known else await self._store(planned.prompt))

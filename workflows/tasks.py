@@ -25,11 +25,12 @@ from workflows.model_calls import Slot, call_model
 
 
 class Refused(Exception):
-    """The budget does not allow the step."""
+    """The budget, of `max_micro` at that time, does not allow the step."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, max_micro: int) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.max_micro = max_micro
 
 
 async def run_tasks(ctx: RunContext) -> None:
@@ -71,6 +72,8 @@ async def run_task(ctx: RunContext, task: TaskSpec) -> None:
             if isinstance(outcome, BaseException) and not isinstance(outcome, Stopped | Refused):
                 raise outcome
         refused = next((outcome for outcome in outcomes if isinstance(outcome, Refused)), None)
+        if refused and ctx.state.ledger.max_micro > refused.max_micro:
+            refused = None  # the budget was raised while the other steps went on
         if refused or any(isinstance(outcome, Stopped) for outcome in outcomes):
             break
     else:
@@ -79,8 +82,10 @@ async def run_task(ctx: RunContext, task: TaskSpec) -> None:
     state = ctx.task(task.id)
     if task.id in ctx.cancelled_tasks:
         del ctx.cancelled_tasks[task.id]
+        ctx.forget_calls(task.id)
         ctx.set_task(task.id, steps.skip(state, "skipped by the user", by_user=True))
     elif refused or ctx.state.stopped is not None:
+        ctx.state.exhausted = ctx.state.exhausted or refused is not None
         ctx.state.suspended[task.id] = state
         ctx.set_task(task.id, steps.finish(state, refused.reason if refused else ctx.state.stop_reason, rules))
 
@@ -106,8 +111,7 @@ async def _perform(ctx: RunContext, task: TaskSpec, step: Step) -> None:
     if isinstance(result, GiveUp):
         ctx.emit("call_refused", f"{step.stage.value}: {result.reason}", task.id)
         if result.exhausted:
-            ctx.state.exhausted = True
-            raise Refused(result.reason)
+            raise Refused(result.reason, ctx.state.ledger.max_micro)
         ctx.set_task(task.id, steps.unanswered(state, step, result.reason, rules))
     else:
         ctx.set_task(task.id, _answered(state, step, result, task))

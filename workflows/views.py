@@ -69,13 +69,13 @@ def project_view(ctx: RunContext, end: Ending | None = None, with_tasks: bool = 
         reserved_micro=state.ledger.reserved_micro,
         max_micro=state.ledger.max_micro,
         quality_score=quality(list(state.tasks.values())),
-        calls=sum(spending.calls for spending in state.spending.values()),
+        calls=calls(ctx),
         elapsed_s=round(ctx.active_s(), 3),
         simulated=ctx.simulated(),
         sandbox=state.prepared.sandbox if state.prepared else "",
         reason=end.reason if end else state.clock.reason,
         notes=state.notes,
-        tasks_done=sum(task.status in FINAL for task in state.tasks.values()),
+        tasks_done=tasks_done(ctx),
         tasks_total=len(state.plan),
         tasks=tuple(task_view(ctx, task) for task in state.plan) if end or with_tasks else (),
         spent_by_stage=own.by_stage if own else {},
@@ -105,27 +105,59 @@ def breaker_views(ctx: RunContext) -> tuple[BreakerView, ...]:
     )
 
 
-def details(ctx: RunContext, end: Ending | None = None) -> str:
-    """The run as Markdown, for the Web UI."""
-    head = project_view(ctx, end)
-    simulated = " (simulated models)" if head.simulated else ""
-    money = f"${usd(head.spent_micro):.4f} of ${usd(head.max_micro):.2f}"
-    done = f"{head.tasks_done}/{head.tasks_total} tasks"
-    lines = [f"**{head.status.value}**{simulated} · {done} · {money} · {head.calls} calls"]
-    if head.reason:
-        lines += ["", _plain(head.reason)]
-    if ctx.state.plan:
-        lines += ["", "| task | status | now | model | score | usd |", "|---|---|---|---|---|---|"]
-        for task in ctx.state.plan[:_ROWS_IN_DETAILS]:
+class Details:
+    """The run as Markdown, for the Web UI. Rendered after every event, so a row is made anew only for a new state."""
+
+    def __init__(self, ctx: RunContext) -> None:
+        self._ctx = ctx
+        self._rows: dict[str, tuple[tuple[object, ...], str]] = {}
+
+    def text(self, end: Ending | None = None) -> str:
+        """Head and table; at most 60 tasks."""
+        ctx, plan, ledger = self._ctx, self._ctx.state.plan, self._ctx.state.ledger
+        simulated = " (simulated models)" if ctx.simulated() else ""
+        money = f"${usd(ledger.spent_micro):.4f} of ${usd(ledger.max_micro):.2f}"
+        done = f"{tasks_done(ctx)}/{len(plan)} tasks"
+        shown = end.status if end else status(ctx)
+        lines = [f"**{shown.value}**{simulated} · {done} · {money} · {calls(ctx)} calls"]
+        reason = end.reason if end else ctx.state.clock.reason
+        if reason:
+            lines += ["", _plain(reason)]
+        if plan:
+            lines += ["", "| task | status | now | model | score | usd |", "|---|---|---|---|---|---|"]
+            lines += [self._row(task) for task in plan[:_ROWS_IN_DETAILS]]
+        if len(plan) > _ROWS_IN_DETAILS:
+            lines.append(f"\n… and {len(plan) - _ROWS_IN_DETAILS} more tasks")
+        return "\n".join(lines)
+
+    def _row(self, task: TaskSpec) -> str:
+        ctx = self._ctx
+        made_of = (task, ctx.task(task.id), ctx.state.spending.get(task.id), tuple(ctx.doing.get(task.id, ())))
+        known, row = self._rows.get(task.id, ((), ""))
+        if known != made_of:
             view = task_view(ctx, task)
             score = "" if view.score is None else f"{view.score:.2f}"
-            lines.append(
+            row = (
                 f"| {view.id} {_plain(view.title)} | {view.status} | {view.stage} | {view.model} | {score}"
                 f" | {usd(view.spent_micro):.4f} |"
             )
-        if len(ctx.state.plan) > _ROWS_IN_DETAILS:
-            lines.append(f"\n… and {len(ctx.state.plan) - _ROWS_IN_DETAILS} more tasks")
-    return "\n".join(lines)
+            self._rows[task.id] = made_of, row
+        return row
+
+
+def details(ctx: RunContext, end: Ending | None = None) -> str:
+    """The run as Markdown, once."""
+    return Details(ctx).text(end)
+
+
+def tasks_done(ctx: RunContext) -> int:
+    """Tasks that have a final status."""
+    return sum(task.status in FINAL for task in ctx.state.tasks.values())
+
+
+def calls(ctx: RunContext) -> int:
+    """Requests that were settled."""
+    return sum(spending.calls for spending in ctx.state.spending.values())
 
 
 def _plain(text: str) -> str:

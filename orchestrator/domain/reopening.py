@@ -45,14 +45,26 @@ def retried(
     plan: Sequence[TaskSpec], states: Mapping[str, TaskState], task_id: str, generation: int
 ) -> dict[str, TaskState]:
     """The tasks that a retry of `task_id` changes: it starts afresh, and what was skipped because of it comes back."""
-    changed = {task_id: TaskState(generation=generation)}
+    skipped = _skipped_after(plan, states, task_id)
+    return dict.fromkeys((task_id, *skipped), TaskState(generation=generation))
+
+
+def revived(plan: Sequence[TaskSpec], states: Mapping[str, TaskState], task_id: str) -> dict[str, TaskState]:
+    """The tasks that were skipped because of `task_id`, which goes on now: they wait for it again."""
+    update = {"status": TaskStatus.PENDING, "reason": ""}
+    return {name: states[name].model_copy(update=update) for name in _skipped_after(plan, states, task_id)}
+
+
+def _skipped_after(plan: Sequence[TaskSpec], states: Mapping[str, TaskState], task_id: str) -> list[str]:
+    """Tasks that were skipped, though not by the user, and build on `task_id`, directly or through each other."""
+    found = {task_id: None}
     progress = True
     while progress:
         progress = False
         for task in plan:
             state = states[task.id]
             skipped = state.status is TaskStatus.SKIPPED and not state.by_user
-            if skipped and task.id not in changed and any(d in changed for d in task.dependencies):
-                changed[task.id] = TaskState(generation=generation)
+            if skipped and task.id not in found and any(d in found for d in task.dependencies):
+                found[task.id] = None
                 progress = True
-    return changed
+    return [name for name in found if name != task_id]

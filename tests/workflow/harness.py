@@ -252,7 +252,9 @@ def _workers(
         tools.reconcile,
     ]
     if instead is not None:
-        stages = [instead(models) if getattr(stage, "__name__", "") == instead.__name__ else stage for stage in stages]
+        name = instead.__name__
+        stages = [instead(models) if getattr(stage, "__name__", "") == name else stage for stage in stages]
+        others = [instead(models) if getattr(other, "__name__", "") == name else other for other in others]
     return [
         Worker(
             client,
