@@ -70,7 +70,7 @@ async def publish(ctx: RunContext) -> ProjectView:
         "manifest and report",
     )
     show_search_attributes(ctx, end.status)
-    workflow.set_current_details(views.details(ctx, end))
+    workflow.set_current_details(views.Details(ctx).text(end))
     return view.model_copy(
         update={"manifest": published.manifest, "events": published.events, "records": published.records}
     )

@@ -145,11 +145,6 @@ class Details:
         return row
 
 
-def details(ctx: RunContext, end: Ending | None = None) -> str:
-    """The run as Markdown, once."""
-    return Details(ctx).text(end)
-
-
 def tasks_done(ctx: RunContext) -> int:
     """Tasks that have a final status."""
     return sum(task.status in FINAL for task in ctx.state.tasks.values())

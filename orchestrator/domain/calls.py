@@ -101,16 +101,16 @@ def _affordable(
     now_s: float,
 ) -> Choice:
     prompt_bytes = progress.prompt_bytes or limits.prompt_bytes
-    offers = [_offer(model, prompt_bytes, limits.max_tokens * progress.token_factor) for model in candidates]
-    possible = [offer for offer in offers if ledger.can_ever_fit(offer.amount_micro)]
-    if not possible:
+    max_tokens = limits.max_tokens * progress.token_factor
+    in_order = sorted(candidates, key=lambda model: breakers.retry_at_s(model) > now_s + PATIENCE_S)
+    offers = (_offer(model, prompt_bytes, max_tokens) for model in in_order)
+    offer = next((offer for offer in offers if ledger.can_ever_fit(offer.amount_micro)), None)
+    if offer is None:
         left_micro = ledger.max_micro - ledger.committed_micro
-        smaller = [_shrunk(offer, prompt_bytes, left_micro) for offer in offers]
-        possible = [offer for offer in smaller if offer.max_tokens >= limits.min_tokens]
-    if not possible:
+        smaller = (_shrunk(_offer(model, prompt_bytes, max_tokens), prompt_bytes, left_micro) for model in in_order)
+        offer = next((offer for offer in smaller if offer.max_tokens >= limits.min_tokens), None)
+    if offer is None:
         return GiveUp(reason="the budget does not allow another request", exhausted=True)
-    soon = [offer for offer in possible if breakers.retry_at_s(offer.model) <= now_s + PATIENCE_S]
-    offer = (soon or possible)[0]
     retry_at_s = breakers.retry_at_s(offer.model)
     if retry_at_s > now_s:
         return WaitUntil(time_s=retry_at_s)

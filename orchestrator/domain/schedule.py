@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from orchestrator.domain.steps import FINAL, USABLE, TaskState, TaskStatus, skip
 from orchestrator.domain.tasks import TaskSpec
 
+_LOST = FINAL - USABLE
+
 
 def remaining_path(plan: Sequence[TaskSpec]) -> dict[str, int]:
     """Number of tasks on the longest path from each task to an end, itself included. `plan` is a DAG."""
@@ -39,7 +41,9 @@ def ready(plan: Sequence[TaskSpec], states: Mapping[str, TaskState], length: Map
 
 def skip_hopeless(plan: Sequence[TaskSpec], states: Mapping[str, TaskState]) -> dict[str, TaskState]:
     """Pending tasks that a dependency has made impossible, as skipped states; transitively."""
-    lost = {task_id: state for task_id, state in states.items() if state.status in FINAL - USABLE}
+    lost = {task_id for task_id, state in states.items() if state.status in _LOST}
+    if not lost:
+        return {}
     changed: dict[str, TaskState] = {}
     progress = True
     while progress:
@@ -61,5 +65,7 @@ def upstream(plan: Sequence[TaskSpec], task_ids: Sequence[str], steps: int) -> l
     edge = set(task_ids)
     for _ in range(steps):
         edge = {d for task_id in edge for d in dependencies[task_id]} - found
+        if not edge:
+            break
         found |= edge
     return [task.id for task in plan if task.id in found]
