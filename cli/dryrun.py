@@ -23,6 +23,7 @@ from orchestrator.domain.assumed_plan import assumed_plan
 from orchestrator.domain.errors import PrerequisiteError
 from orchestrator.domain.forecast import NoModelError, ProjectModels, forecast
 from orchestrator.domain.model import ModelSpec
+from orchestrator.domain.policy import permitted
 from orchestrator.domain.routing import usable_models
 from orchestrator.domain.workload import TaskSize, task_size
 from orchestrator.settings import Settings
@@ -113,7 +114,7 @@ def _outlook(
             sizes,
             text_bytes,
             ProjectModels(
-                models=models,
+                models=permitted(models, spec.policies),
                 routing=spec.simulated_routing if simulated else spec.routing,
                 overrides=spec.overrides,
             ),

@@ -116,6 +116,7 @@ def request_from(options: StartOptions, file: ProjectFile) -> ProjectRequest:
         concurrency=_chosen(
             "--concurrency", options.concurrency, file.concurrency, DEFAULT_CONCURRENCY, parse_concurrency
         ),
+        policies=file.policies,
         overrides=file.models,
         plan_only=options.dry_run is not None,
         approve_plan=_chosen("--approve", options.approve, bool(file.approve), "", parse_approve),

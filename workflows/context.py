@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.model import ModelSpec
     from orchestrator.domain.outcome import ProjectStatus
     from orchestrator.domain.phases import BudgetPhase, crossed, phase_of, phase_spends
+    from orchestrator.domain.policy import permitted, refusals
     from orchestrator.domain.refs import BlobRef
     from orchestrator.domain.routing import usable_models
     from orchestrator.domain.steps import TaskState, TaskStatus, skip
@@ -187,6 +188,13 @@ class RunContext:
 
     def models(self) -> tuple[ModelSpec, ...]:
         """Models that this run can use."""
+        return permitted(self._usable(), self.spec.policies)
+
+    def forbidden(self) -> tuple[str, ...]:
+        """Models that only a policy keeps from being asked, each with the reason."""
+        return refusals(self._usable(), self.spec.policies) if self.spec.policies else ()
+
+    def _usable(self) -> tuple[ModelSpec, ...]:
         prepared = self.state.prepared
         return usable_models(self.spec.models, prepared.vendors if prepared else ())
 

@@ -104,7 +104,10 @@ async def _until_answered(
                 await _wait_for_budget(ctx, slot, amount_micro)
             case Send():
                 skipped = passed_over(progress, ranking, choice.model, ctx.state.breakers, ctx.now_s())
-                route = Route(ranking=tuple(m.id for m in ranking[:_RANKING_ON_RECORD]), passed_over=skipped)
+                route = Route(
+                    ranking=tuple(m.id for m in ranking[:_RANKING_ON_RECORD]),
+                    passed_over=(*skipped, *ctx.forbidden()),
+                )
                 result = await _ask(ctx, slot, progress, choice, asked, limits, route)
                 if result.kind is CallKind.ANSWER:
                     ctx.state.calls.pop(slot.name, None)
@@ -165,7 +168,7 @@ async def _ask(
     doing = f"{slot.stage.value} #{slot.iteration}{f' {slot.role}' if slot.role else ''} {send.model.id}"
     ctx.state.ledger = ctx.state.ledger.reserve(key.text(), send.amount_micro)
     ctx.state.breakers = ctx.state.breakers.on_send(send.model)
-    ctx.emit("call_started", "; not ".join((doing, *route.passed_over)), slot.task)
+    ctx.emit("call_started", "; not ".join((doing, *route.passed_over))[:300], slot.task)
     handle = workflow.start_activity(
         STAGE_ACTIVITIES[slot.stage],
         request,

@@ -7,6 +7,7 @@ import yaml
 
 from orchestrator.client.model_names import ModelResolver
 from orchestrator.client.project_models import parse_models
+from orchestrator.client.project_policies import parse_policies
 from orchestrator.client.spec import (
     parse_approve,
     parse_budget,
@@ -19,6 +20,7 @@ from orchestrator.client.yaml_source import YamlSource
 from orchestrator.contracts.project import OnExhausted
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.errors import UserInputError
+from orchestrator.domain.policy import Policy
 from orchestrator.domain.routing import ModelOverride
 
 MAX_FILE_BYTES = 1_000_000
@@ -38,6 +40,7 @@ class ProjectFile(Frozen):
     approve: bool | None = None  # the plan waits for a person
     on_exhausted: OnExhausted | None = None
     models: tuple[ModelOverride, ...] = ()
+    policies: tuple[Policy, ...] = ()
 
 
 def _parse_switch(raw: str) -> bool:
@@ -58,7 +61,7 @@ _FIELDS: dict[str, Callable[[str], object]] = {
     "approve": parse_approve,
     "on_exhausted": parse_on_exhausted,
 }
-_MODELS = "models"
+_SECTIONS = {"models": parse_models, "policies": parse_policies}
 
 
 def load_project_file(path: Path, resolve: ModelResolver) -> ProjectFile:
@@ -73,9 +76,9 @@ def load_project_file(path: Path, resolve: ModelResolver) -> ProjectFile:
     if not isinstance(root, yaml.MappingNode):
         raise source.error(root, "the file must be a list of 'name: value' lines, such as 'project: ...'")
     found: dict[str, object] = {}
-    for name, (_, value) in source.entries(root, "", (*_FIELDS, _MODELS)).items():
-        if name == _MODELS:
-            found[name] = parse_models(source, value, resolve)
+    for name, (_, value) in source.entries(root, "", (*_FIELDS, *_SECTIONS)).items():
+        if name in _SECTIONS:
+            found[name] = _SECTIONS[name](source, value, resolve)
         else:
             found[name] = _field_value(source, name, value)
     return ProjectFile.model_validate(found)

@@ -9,6 +9,7 @@ from orchestrator.contracts.project import OnExhausted, ProjectSpec, Timeouts
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import MICRO_PER_USD
+from orchestrator.domain.policy import Policy
 from orchestrator.domain.routing import ModelOverride
 from orchestrator.domain.tasks import TaskType
 
@@ -37,6 +38,7 @@ class ProjectRequest(Frozen):
     max_micro: int
     time_limit_s: float
     concurrency: int
+    policies: tuple[Policy, ...] = ()
     overrides: tuple[ModelOverride, ...] = ()
     approve_plan: bool = False  # the plan waits for a person
     plan_only: bool = False  # end after the plan
@@ -139,6 +141,7 @@ def build_spec(
         routing={task_type: tuple(order) for task_type, order in routing.items()},
         simulated_routing={task_type: tuple(order) for task_type, order in simulated_routing.items()},
         timeouts=EMBEDDED_TIMEOUTS if embedded else CLUSTER_TIMEOUTS,
+        policies=request.policies,
         overrides=request.overrides,
         approve_plan=request.approve_plan,
         plan_only=request.plan_only,

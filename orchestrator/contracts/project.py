@@ -6,6 +6,7 @@ from orchestrator.domain.base import Frozen
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.outcome import ProjectStatus as ProjectStatus
 from orchestrator.domain.phases import PhaseSpend
+from orchestrator.domain.policy import Policy
 from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.routing import ModelOverride
 from orchestrator.domain.tasks import TaskType
@@ -42,6 +43,7 @@ class ProjectSpec(Frozen):
     timeouts: Timeouts = Timeouts()
     continue_after_events: int = 4000
     search_attributes: bool = True  # the namespace has ours registered
+    policies: tuple[Policy, ...] = ()  # all of them hold
     overrides: tuple[ModelOverride, ...] = ()
     approve_plan: bool = False  # the plan waits for a person
     plan_only: bool = False  # end after the plan, which a resume then carries out
