@@ -1,5 +1,7 @@
 """Starting again where an ended run stopped: done tasks stay done, what they cost stays spent."""
 
+from collections.abc import Mapping
+
 from orchestrator.contracts.project import OnExhausted, ProjectSpec, ProjectStatus
 from orchestrator.contracts.state import ProjectInput, ProjectState
 from orchestrator.domain.base import Frozen
@@ -9,7 +11,8 @@ from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.integration import Integration
 from orchestrator.domain.ledger import Ledger
 from orchestrator.domain.money import usd
-from orchestrator.domain.reopening import resumed
+from orchestrator.domain.reopening import resumed, unfinished
+from orchestrator.domain.steps import FINAL, TaskState
 
 RESUMABLE = (
     ProjectStatus.BUDGET_EXHAUSTED,
@@ -36,7 +39,9 @@ class ResumeChanges(Frozen):
 
 
 def check_resumable(project_id: str, status: ProjectStatus, changes: ResumeChanges) -> None:
-    """Raises UserInputError where a run that ended with `status` has nothing to go on with."""
+    """Raises UserInputError where a run of this status has nothing to go on with, or has not ended."""
+    if status not in _ENDED:
+        raise UserInputError(f"{project_id} runs already; follow it with 'orch-cli watch {project_id}'")
     if status is ProjectStatus.SUCCESS:
         raise UserInputError(f"{project_id} is complete: there is nothing to resume")
     if status is ProjectStatus.COMPLETED_DEGRADED and not changes.retry_failed:
@@ -51,8 +56,9 @@ def resumed_input(spec: ProjectSpec, state: ProjectState, changes: ResumeChanges
     Raises UserInputError for a budget below what is spent already.
     """
     ledger = _ledger(state.ledger, changes)
-    ended = state.phase in _ENDED
-    generation = state.generation + 1 if ended else state.generation  # a run that was broken off repeats no call
+    tasks = resumed(state.plan, state.tasks, state.suspended, state.generation + 1, retry_failed=changes.retry_failed)
+    # A run that was broken off in its integration, with nothing else left to do, repeats no call of it.
+    integrates = state.phase is ProjectStatus.INTEGRATING and not unfinished(tasks)
     spec = spec.model_copy(
         update={
             "plan_only": False,
@@ -62,13 +68,13 @@ def resumed_input(spec: ProjectSpec, state: ProjectState, changes: ResumeChanges
     )
     again = state.model_copy(
         update={
-            "generation": generation,
             "clock": Clock(started_s=0.0),  # the workflow starts it
             "time_limit_s": spec.time_limit_s if changes.time_limit_s else state.time_limit_s,
             "concurrency": spec.concurrency if changes.concurrency else state.concurrency,
             "ledger": ledger,
-            "tasks": resumed(state.plan, state.tasks, state.suspended, generation, retry_failed=changes.retry_failed),
+            "tasks": tasks,
             "suspended": {},
+            "calls": {name: call for name, call in state.calls.items() if _goes_on(tasks, name)},
             "breakers": Breakers(),
             "prepared": None,
             "stopped": None,
@@ -77,8 +83,9 @@ def resumed_input(spec: ProjectSpec, state: ProjectState, changes: ResumeChanges
             "failure": "",
         }
     )
-    if ended:
-        again = again.model_copy(update={"phase": ProjectStatus.PLANNING, "integration": Integration()})
+    if not integrates:
+        afresh = {"phase": ProjectStatus.PLANNING, "integration": Integration(), "generation": state.generation + 1}
+        again = again.model_copy(update=afresh)
     return ProjectInput(spec=spec, state=again, resumed=True)
 
 
@@ -93,6 +100,11 @@ def _ledger(ledger: Ledger, changes: ResumeChanges) -> Ledger:
             f"--budget: ${usd(changes.max_micro):.6f} is below the ${usd(ledger.committed_micro):.6f} spent already"
         )
     return ledger.model_copy(update={"max_micro": changes.max_micro})
+
+
+def _goes_on(tasks: Mapping[str, TaskState], call: str) -> bool:
+    owner = tasks.get(call.split("/")[0])
+    return owner is not None and owner.status not in FINAL
 
 
 def _given(changes: ResumeChanges, *names: str) -> dict[str, object]:

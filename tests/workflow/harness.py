@@ -19,6 +19,7 @@ from orchestrator.artifacts.journal import Journal
 from orchestrator.artifacts.publish import project_name
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.client.plugin import OrchPlugin
+from orchestrator.client.resuming import ResumeChanges, resumed_input
 from orchestrator.client.rpc import core_runtime
 from orchestrator.client.server import ServerInfo
 from orchestrator.contracts import names
@@ -178,9 +179,17 @@ class House:
 
     async def start(self, project: ProjectSpec) -> Run:
         """Start a run by the workflow's name."""
+        return await self._start(ProjectInput(spec=project))
+
+    async def resume(self, ended: Run, project: ProjectSpec, **changes: Any) -> Run:
+        """Start the next run of a project from what the last one left in the store."""
+        return await self._start(resumed_input(project, await ended.state(), ResumeChanges(**changes)))
+
+    async def _start(self, run_input: ProjectInput) -> Run:
+        project = run_input.spec
         handle = await self.client.start_workflow(
             names.PROJECT_WORKFLOW,
-            ProjectInput(spec=project),
+            run_input,
             id=names.workflow_id(project.project_id),
             task_queue=names.QUEUE_WORKFLOWS,
             result_type=ProjectView,
