@@ -11,7 +11,7 @@ from typing import TypeVar
 from activities.answers import understand
 from activities.live_calls import LiveCall, Phase
 from activities.sections import read_sections
-from orchestrator.artifacts.errors import ArtifactUnavailableError
+from orchestrator.artifacts.errors import ArtifactError, ArtifactUnavailableError
 from orchestrator.artifacts.journal import Changed, Done, Journal, Unknown, Void
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts.calls import CallKind, CallRequest, CallResult
@@ -54,7 +54,10 @@ class Asker:
         if provider is None:
             message = f"this worker has no access to {request.model.vendor}"
             return _result(request, _failure(FailureKind.AUTH, Fate.UNBILLED, message))
-        asked = await self._prompt(request)
+        try:
+            asked = await self._prompt(request)
+        except ArtifactError as error:  # nothing was sent: whatever the prompt needs is gone
+            return _result(request, _failure(FailureKind.INVALID, Fate.UNBILLED, one_line(str(error))))
         size = _prompt_bytes(asked)
         if size > request.max_prompt_bytes:
             return CallResult(kind=CallKind.TOO_LARGE, model=request.model.id, prompt_bytes=size)

@@ -14,6 +14,7 @@ from orchestrator.domain.money import micro
 from orchestrator.testing.installation import Command, Installation, Outcome, VendorProcess, kill_process
 from orchestrator.testing.project_script import ProjectScript, ScriptedTask, mixed12, module_task
 from orchestrator.testing.vendor_records import log_billed_micro, read_log
+from tests.chaos.invariants import Harm, counted_as, require
 
 POINT_S = 90.0
 NEXT_CALL_S = 6.0
@@ -238,15 +239,34 @@ def verify(project: Project, outcome: Outcome, victim: str, point: str) -> None:
     assert outcome.code == 0, outcome.err[-3000:]
     result = outcome.object
     assert result["status"] == "SUCCESS", outcome.out
-    _verify_output(project, result)
-    _verify_money(project, result)
-    _verify_requests(project, result)
+    with counted_as(Harm.LOST):
+        _verify_output(project, result)
+    with counted_as(Harm.BOOKS):
+        _verify_money(project, result)
+    with counted_as(Harm.REPEATED):
+        _verify_requests(project, result)
     if victim == "command":
         assert result["uncertain_usd"] == 0
     elif point in _CALLS_FOLLOW:
         later = [event["started_s"] for event in project.received() if event["started_s"] > project.killed_s]
         assert later, "no call after the kill"
         assert min(later) - project.restarted_s(victim) <= NEXT_CALL_S
+
+
+def verify_any_moment(project: Project, outcome: Outcome) -> dict[str, Any]:
+    """The same for a kill at a moment that nobody chose; the result."""
+    result = outcome.object
+    require(outcome.code == 0 and result["status"] == "SUCCESS", Harm.WRONG_STATUS, f"{outcome.out} {outcome.err}")
+    lost = [task["id"] for task in result["tasks"] if task["status"] != "COMPLETED"]
+    require(not lost, Harm.LOST, f"not completed: {lost}")
+    with counted_as(Harm.BOOKS):
+        _verify_money(project, result)
+    with counted_as(Harm.REPEATED):
+        _verify_requests(project, result)
+    booked, most = micro(result["spent_usd"]) + micro(result["uncertain_usd"]), micro(result["max_usd"])
+    billed = log_billed_micro(project.events(), load_catalog(project.installation.settings))
+    require(max(booked, billed) <= most, Harm.OVER_CAP, f"booked {booked}, billed {billed} of {most}")
+    return result
 
 
 def _verify_output(project: Project, result: dict[str, Any]) -> None:

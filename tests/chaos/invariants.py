@@ -1,7 +1,8 @@
 """What must hold after a run, judged by what the fake vendors counted."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 
 from orchestrator.artifacts.manifest import read_file, read_manifest
@@ -40,6 +41,17 @@ def require(holds: bool, harm: Harm, message: str) -> None:
     """Raises ChaosError unless it holds."""
     if not holds:
         raise ChaosError(harm, message)
+
+
+@contextmanager
+def counted_as(harm: Harm) -> Iterator[None]:
+    """Assertions that fail inside count as `harm`."""
+    try:
+        yield
+    except ChaosError:
+        raise
+    except AssertionError as error:
+        raise ChaosError(harm, str(error)) from error
 
 
 async def invariants(

@@ -1,0 +1,186 @@
+"""The artifact store fails for a while, loses or alters content; the server stands still under calls; a worker stops."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from temporalio.client import WorkflowFailureError
+
+from orchestrator.artifacts.backends import LocalBackend
+from orchestrator.artifacts.errors import ArtifactUnavailableError
+from orchestrator.artifacts.store import ArtifactStore
+from orchestrator.client.server import ServerInfo
+from orchestrator.contracts.project import ProjectStatus, ProjectView
+from orchestrator.domain.tasks import Stage
+from orchestrator.testing.project_script import ProjectScript
+from orchestrator.testing.vendor_server import FakeVendorServer
+from tests.chaos.conftest import Configured
+from tests.chaos.invariants import Harm, invariants, require
+from tests.chaos.rig import VENDORS, diamond, project, rig
+from tests.chaos.vendor_faults import FaultyVendors, every_vendor
+from tests.workflow.harness import Run
+
+pytestmark = pytest.mark.sample
+
+REFUSALS = 5  # writes that fail before the disk is well again
+STILL_S = 3.0  # longer than a heartbeat's timeout
+FINAL = (
+    ProjectStatus.SUCCESS,
+    ProjectStatus.COMPLETED_DEGRADED,
+    ProjectStatus.PARTIAL_SUCCESS,
+    ProjectStatus.SYSTEM_FAILURE,
+)
+
+
+class SickBackend(LocalBackend):
+    """A folder whose writes fail while `error` is set, as those of a full or read-only disk do."""
+
+    error = 0
+    refused = 0
+
+    async def write(self, name: str, data: bytes) -> None:
+        """Fails while the disk is sick."""
+        self._check()
+        await super().write(name, data)
+
+    async def create(self, name: str, data: bytes) -> bool:
+        """Fails while the disk is sick."""
+        self._check()
+        return await super().create(name, data)
+
+    def _check(self) -> None:
+        if self.error:
+            self.refused += 1
+            raise ArtifactUnavailableError(f"the artifact store cannot be used: {os.strerror(self.error)}")
+
+
+Disturb = Callable[[Run, FakeVendorServer], Awaitable[None]]
+
+
+class Scene:
+    """A run with healthy vendors whose surroundings fail."""
+
+    def __init__(self, configured: Configured, server: ServerInfo) -> None:
+        self.vendors = FaultyVendors(ProjectScript(tasks=diamond(), latency_ms=100), every_vendor(""))
+        self.root = Path(urlsplit(configured().store_url).path)
+        self._configured = configured
+        self._server = server
+
+    async def play(self, disturb: Disturb, store: ArtifactStore | None = None) -> ProjectView:
+        """The result of a run that was disturbed and whose invariants hold."""
+        with FakeVendorServer(self.vendors) as vendors:
+            settings = self._configured(**vendors.environment(VENDORS))
+            async with rig(settings, self._server, store=store) as house:
+                given = project(settings)
+                run = await house.start(given)
+                await disturb(run, vendors)
+                view = await run.result()
+                await invariants(self.vendors, vendors.requests, given.models, view, await run.records(), house.store)
+        require(view.status in FINAL, Harm.WRONG_STATUS, f"ended as {view.status}")
+        return view
+
+
+async def _asked(vendors: FakeVendorServer, stage: Stage, count: int) -> None:
+    """Until so many requests of a stage have arrived."""
+    arrived = lambda server: sum(r.request.stage == stage for r in tuple(server.requests)) >= count  # noqa: E731
+    await asyncio.to_thread(vendors.wait_for, arrived, 30.0)
+
+
+def _succeeded(view: ProjectView) -> None:
+    require(view.status is ProjectStatus.SUCCESS, Harm.WRONG_STATUS, f"{view.status}: {view.reason}")
+
+
+@pytest.mark.parametrize("stage", [Stage.PLAN, Stage.GENERATE, Stage.EVALUATE])
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS], ids=["disk full", "read-only"])
+async def test_a_store_that_cannot_be_written_for_a_while_loses_nothing(
+    error: int, stage: Stage, configured: Configured, server: ServerInfo
+) -> None:
+    scene = Scene(configured, server)
+    sick = SickBackend(scene.root)
+
+    async def disturb(run: Run, vendors: FakeVendorServer) -> None:
+        await _asked(vendors, stage, 1)
+        sick.error = error
+        async with asyncio.timeout(30):
+            while sick.refused < REFUSALS:
+                await asyncio.sleep(0.01)
+        sick.error = 0
+
+    view = await scene.play(disturb, ArtifactStore(sick))
+    _succeeded(view)
+    require(view.uncertain_micro == 0, Harm.LOST, "an answer that had come was booked as uncertain")
+
+
+def _spoil(path: Path, how: str) -> None:
+    if how == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-1] + b"\0")
+
+
+def _blob_with(root: Path, text: str) -> Path | None:
+    found = (path for path in (root / "blobs").rglob("*") if path.is_file() and path.read_bytes() == text.encode())
+    return next(found, None)
+
+
+@pytest.mark.parametrize("how", ["missing", "altered"])
+async def test_a_blob_of_a_finished_task_is_never_published_wrong(
+    how: str, configured: Configured, server: ServerInfo
+) -> None:
+    """Detected where it is read: the run ends with a status that is true, or whoever reads the file is told."""
+    scene = Scene(configured, server)
+
+    async def disturb(run: Run, vendors: FakeVendorServer) -> None:
+        await _asked(vendors, Stage.EVALUATE, 1)
+        path = _blob_with(scene.root, scene.vendors.script.tasks[0].files["t01.json"])
+        assert path is not None
+        _spoil(path, how)
+
+    try:
+        view = await scene.play(disturb)
+    except WorkflowFailureError as error:
+        cause = error.cause
+        while getattr(cause, "cause", None) is not None:
+            cause = cause.cause  # type: ignore[union-attr]
+        require(how in str(cause), Harm.WRONG_STATUS, f"a failure that does not say why: {cause}")
+        return
+    require(view.status is not ProjectStatus.SUCCESS, Harm.WRONG_STATUS, "SUCCESS without one of its files")
+
+
+async def test_a_prompt_whose_sources_are_gone_costs_nothing(configured: Configured, server: ServerInfo) -> None:
+    """No vendor is asked, and nothing is booked as uncertain for a request that never left."""
+    scene = Scene(configured, server)
+    seen: list[int] = []
+
+    async def disturb(run: Run, vendors: FakeVendorServer) -> None:
+        await _asked(vendors, Stage.EVALUATE, 1)
+        path = _blob_with(scene.root, scene.vendors.script.tasks[0].files["t01.json"])
+        assert path is not None
+        _spoil(path, "missing")
+        with contextlib.suppress(WorkflowFailureError):
+            await run.handle.result()
+        seen.append((await run.state()).ledger.uncertain_micro)
+
+    with contextlib.suppress(WorkflowFailureError):
+        await scene.play(disturb)
+    require(seen == [0], Harm.BOOKS, f"booked as uncertain, though nothing was sent: {seen}")
+
+
+async def test_a_server_that_stands_still_while_calls_complete(configured: Configured, server: ServerInfo) -> None:
+    async def disturb(run: Run, vendors: FakeVendorServer) -> None:
+        await _asked(vendors, Stage.GENERATE, 2)
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(STILL_S)  # the fault itself: answers come, and nobody can be told
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+
+    view = await Scene(configured, server).play(disturb)
+    _succeeded(view)
+    require(view.uncertain_micro == 0, Harm.LOST, "an answer that had come was booked as uncertain")
