@@ -1,15 +1,26 @@
 """Behaviours whose histories are kept: each is a run that the real workflow went through."""
 
+import asyncio
 import base64
 import random
 from collections.abc import Awaitable, Callable
 
 from orchestrator.contracts import names
-from orchestrator.contracts.project import ProjectStatus, Timeouts
+from orchestrator.contracts.messages import (
+    AddGuidance,
+    ApprovePlan,
+    OverrideModel,
+    RetryTask,
+    SetBudget,
+    SetConcurrency,
+    SetTimeLimit,
+    SkipTask,
+)
+from orchestrator.contracts.project import OnExhausted, ProjectStatus, Timeouts
 from orchestrator.domain.answers import PlanAnswer
 from orchestrator.domain.tasks import Stage
 from tests.workflow.harness import House, Run, spec
-from tests.workflow.play import DOWN, REVISE, Play, json_task, text_task
+from tests.workflow.play import DOWN, LOST, REVISE, Play, json_task, text_task
 
 LARGE_BYTES = 190_000
 REPAIRED = '```json path=j1.json\n{"mended": 1}\n```'
@@ -20,6 +31,11 @@ Scene = Callable[[House, Play], Awaitable[Run]]
 def two() -> Play:
     """Two tasks, one after the other."""
     return Play(text_task("t1"), text_task("t2", "t1"))
+
+
+def dear() -> Play:
+    """A cheap task, and two of which the first has a long prompt."""
+    return Play(text_task("t1"), text_task("t2", prompt="x" * 15_000), text_task("t3", "t2"))
 
 
 def broken() -> Play:
@@ -131,6 +147,80 @@ async def large_input(house: House, play: Play) -> Run:
     return await _to_end(await house.start(spec(project=text)), ProjectStatus.SUCCESS)
 
 
+async def approval(house: House, play: Play) -> Run:
+    """A person changes the plan before it is carried out."""
+    run = await house.start(spec(approve_plan=True))
+    await run.until(lambda view: view.status is ProjectStatus.WAITING_APPROVAL)
+    play.tasks = (text_task("t2", prompt="Write it in two lines."), text_task("t3", "t2"))
+    await run.steer(ApprovePlan(tasks=play.tasks, by="ann"))
+    return await _to_end(run, ProjectStatus.SUCCESS)
+
+
+async def rejection(house: House, play: Play) -> Run:
+    """Requests that make no sense, among some that do."""
+    gate = play.hold(Stage.GENERATE, "t1")
+    run = await house.start(spec())
+    await gate.arrived.wait()
+    for request in (SetBudget(max_micro=1), RetryTask(task="t1"), ApprovePlan(), SetConcurrency(concurrency=0)):
+        assert await run.refusal(request)
+    await run.steer(SetConcurrency(concurrency=2))
+    await run.steer(SetTimeLimit(time_limit_s=90.0))
+    await run.steer(AddGuidance(task="t2", text="Be brief."))
+    await run.steer(OverrideModel(task="t2", model="gamma:one"))
+    assert await run.refusal(SkipTask(task="t9"))
+    gate.open()
+    return await _to_end(run, ProjectStatus.SUCCESS)
+
+
+async def budget_raised(house: House, play: Play) -> Run:
+    """A task is refused and what builds on it is skipped; both come back with more money."""
+    held, lost = play.hold(Stage.GENERATE, "t1"), play.hold(Stage.GENERATE, "t2", times=1)
+    play.on(Stage.GENERATE, "t2", reply=LOST, times=1)
+    run = await house.start(spec())
+    await asyncio.gather(held.arrived.wait(), lost.arrived.wait())
+    view = await run.view()
+    await run.steer(SetBudget(max_micro=view.spent_micro + view.reserved_micro))
+    lost.open()
+    await run.until_tasks(t2="FAILED", t3="SKIPPED")
+    await run.steer(SetBudget(max_micro=5_000_000))
+    await run.until_tasks(t3="COMPLETED")
+    held.open()
+    return await _to_end(run, ProjectStatus.SUCCESS)
+
+
+async def pause_on_exhaustion(house: House, play: Play) -> Run:
+    """The money ends; the run waits for more."""
+    run = await house.start(spec(max_micro=22_000, on_exhausted=OnExhausted.PAUSE))
+    await run.until(lambda view: view.status is ProjectStatus.PAUSED)
+    await run.steer(SetBudget(max_micro=500_000))
+    return await _to_end(run, ProjectStatus.SUCCESS)
+
+
+async def retry(house: House, play: Play) -> Run:
+    """A failed task is done again in the middle of integration; another one is skipped before."""
+    gate, other = play.hold(Stage.REPAIR, times=1), play.hold(Stage.GENERATE, "t2", times=1)
+    run = await house.start(spec(concurrency=2))
+    await other.arrived.wait()
+    await run.steer(SkipTask(task="t2"))
+    await gate.arrived.wait()
+    play.contents["j1.json"] = '{"mended": 1}\n'
+    await run.steer(RetryTask(task="j1"))
+    await run.steer(RetryTask(task="t2"))
+    gate.open()
+    return await _to_end(run, ProjectStatus.SUCCESS)
+
+
+async def resumed(house: House, play: Play) -> Run:
+    """The run after one that was cancelled in the middle of a call."""
+    gate = play.hold(Stage.CRITIQUE, "t2", times=1)
+    project = spec()
+    ended = await house.start(project)
+    await gate.arrived.wait()
+    await ended.handle.cancel()
+    await _to_end(ended, ProjectStatus.CANCELLED)
+    return await _to_end(await house.resume(ended, project), ProjectStatus.SUCCESS)
+
+
 SCENES: dict[str, tuple[Scene, Callable[[], Play]]] = {
     "success": (success, two),
     "revision": (revision, two),
@@ -145,6 +235,12 @@ SCENES: dict[str, tuple[Scene, Callable[[], Play]]] = {
     "continue_as_new": (continue_as_new, broken),
     "uncertain_reconcile": (uncertain_reconcile, lambda: Play(text_task("t1"))),
     "plan_failure": (plan_failure, two),
+    "approval": (approval, two),
+    "rejection": (rejection, two),
+    "budget_raised": (budget_raised, dear),
+    "pause_on_exhaustion": (pause_on_exhaustion, two),
+    "retry": (retry, broken),
+    "resumed": (resumed, two),
     "large_input": (large_input, lambda: Play(text_task("t1"))),
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client, WorkflowHandle, WorkflowHistory
+from temporalio.client import Client, WorkflowHandle, WorkflowHistory, WorkflowUpdateFailedError
 from temporalio.worker import Worker
 
 from activities.boundary import ErrorBoundary
@@ -23,6 +23,7 @@ from orchestrator.client.resuming import ResumeChanges, resumed_input
 from orchestrator.client.rpc import core_runtime
 from orchestrator.client.server import ServerInfo
 from orchestrator.contracts import names
+from orchestrator.contracts.messages import UPDATES, Request
 from orchestrator.contracts.project import Event, ProjectSpec, ProjectView, TaskView, Timeouts
 from orchestrator.contracts.state import ProjectInput, ProjectState
 from orchestrator.contracts.tools import CallRecord
@@ -104,6 +105,32 @@ class Run:
                 if condition(view):
                     return view
                 await asyncio.sleep(POLL_S)
+
+    async def until_tasks(self, **statuses: str) -> None:
+        """Ask for the tasks until these have these statuses. Raises TimeoutError."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                tasks = await self.tasks()
+                if tasks and all(tasks[task].status == status for task, status in statuses.items()):
+                    return
+                await asyncio.sleep(POLL_S)
+
+    async def steer(self, request: Request) -> str:
+        """What the run answers to an operator. Raises WorkflowUpdateFailedError where it refuses."""
+        return await self.ask(UPDATES[type(request)], request)
+
+    async def ask(self, name: str, argument: Any) -> str:
+        """The same with whatever argument."""
+        answer: str = await self.handle.execute_update(name, argument, result_type=str)
+        return answer
+
+    async def refusal(self, request: Request) -> str:
+        """Why the run does not do it; empty where it does."""
+        try:
+            await self.steer(request)
+        except WorkflowUpdateFailedError as error:
+            return str(error.cause)
+        return ""
 
     async def signal(self, name: str, *arguments: str) -> None:
         """Send a signal."""

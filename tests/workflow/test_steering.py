@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 from temporalio import activity
@@ -12,7 +11,6 @@ from temporalio.client import WorkflowUpdateFailedError
 from activities.model_calls import ModelActivities
 from orchestrator.contracts import names
 from orchestrator.contracts.messages import (
-    UPDATES,
     AddGuidance,
     ApprovePlan,
     OverrideModel,
@@ -35,38 +33,10 @@ MENDED = '{"mended": 1}\n'
 ANN = "ann@laptop"
 
 
-async def steer(run: Run, request: Request) -> str:
-    """What the run answers."""
-    return await ask(run, UPDATES[type(request)], request)
-
-
-async def ask(run: Run, name: str, argument: Any) -> str:
-    """The same, with whatever argument."""
-    answer: str = await run.handle.execute_update(name, argument, result_type=str)
-    return answer
-
-
-async def refused(run: Run, request: Request) -> str:
-    """Why the run does not do it."""
-    with pytest.raises(WorkflowUpdateFailedError) as caught:
-        await steer(run, request)
-    return str(caught.value.cause)
-
-
 async def accepted(run: Run) -> int:
     """Number of requests of operators in the run's histories."""
     kind = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
     return sum(event.event_type == kind for history in await run.histories() for event in history.events)
-
-
-async def until_tasks(run: Run, **statuses: str) -> None:
-    """Wait until the tasks have these statuses."""
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            tasks = await run.tasks()
-            if tasks and all(tasks[task].status == status for task, status in statuses.items()):
-                return
-            await asyncio.sleep(POLL_S)
 
 
 async def until_event(run: Run, kind: str) -> None:
@@ -90,7 +60,7 @@ async def test_each_request_is_an_event_that_names_who_asked(opened: Opened) -> 
     async with opened(play) as house:
         run = await house.start(spec())
         await gate.arrived.wait()
-        await until_tasks(run, t0="COMPLETED")
+        await run.until_tasks(t0="COMPLETED")
         requests: dict[str, Request] = {
             "budget_set": SetBudget(max_micro=6_000_000, by=ANN),
             "time_limit_set": SetTimeLimit(time_limit_s=90, by=ANN),
@@ -100,7 +70,7 @@ async def test_each_request_is_an_event_that_names_who_asked(opened: Opened) -> 
             "model_overridden": OverrideModel(task="t2", model="gamma:one", by=ANN),
             "guidance_added": AddGuidance(task="t2", text="Be brief.", by=f"{ANN}\x1b[2J"),
         }
-        answers = [await steer(run, request) for request in requests.values()]
+        answers = [await run.steer(request) for request in requests.values()]
         await run.signal(names.SIGNAL_PAUSE, "lunch", ANN)
         await run.until(lambda view: view.status is ProjectStatus.PAUSED)
         await run.signal(names.SIGNAL_RESUME, ANN)
@@ -122,7 +92,7 @@ async def test_what_makes_no_sense_is_refused_and_leaves_no_trace(opened: Opened
     async with opened(play) as house:
         run = await house.start(spec())
         await gate.arrived.wait()
-        await until_tasks(run, t0="COMPLETED")
+        await run.until_tasks(t0="COMPLETED")
         committed = (await run.view()).spent_micro + (await run.view()).reserved_micro
         requests: list[tuple[Request, str]] = [
             (SetBudget(max_micro=committed - 1), "spent or reserved already"),
@@ -144,7 +114,7 @@ async def test_what_makes_no_sense_is_refused_and_leaves_no_trace(opened: Opened
         ]
         before = (await run.state()).next_event, await run.query(names.QUERY_BUDGET, BudgetView)
         for request, reason in requests:
-            assert reason in await refused(run, request), request
+            assert reason in await run.refusal(request), request
         for name, nonsense in (
             (names.UPDATE_SET_TIME_LIMIT, {"time_limit_s": float("nan")}),
             (names.UPDATE_SET_TIME_LIMIT, {"time_limit_s": float("inf")}),
@@ -154,7 +124,7 @@ async def test_what_makes_no_sense_is_refused_and_leaves_no_trace(opened: Opened
             ("sing", {}),
         ):
             with pytest.raises(WorkflowUpdateFailedError):
-                await ask(run, name, nonsense)
+                await run.ask(name, nonsense)
         after = (await run.state()).next_event, await run.query(names.QUERY_BUDGET, BudgetView)
         gate.open()
         view = await run.result()
@@ -172,7 +142,7 @@ async def test_calls_that_wait_go_on_with_a_larger_budget(opened: Opened) -> Non
         await run.until(lambda view: view.calls == 13)
         waiting = (await run.query(names.QUERY_BUDGET, BudgetView)).waiting
         assert waiting > 0
-        await steer(run, SetBudget(max_micro=400_000))
+        await run.steer(SetBudget(max_micro=400_000))
         await play.until(lambda: play.count(Stage.CRITIQUE) == 12)
         assert (await run.query(names.QUERY_BUDGET, BudgetView)).waiting == 0
         gate.open()
@@ -190,11 +160,11 @@ async def test_a_refused_task_goes_on_where_it_stood(opened: Opened) -> None:
         run = await house.start(spec())
         await asyncio.gather(held.arrived.wait(), lost.arrived.wait())
         view = await run.view()
-        await steer(run, SetBudget(max_micro=view.spent_micro + view.reserved_micro))
+        await run.steer(SetBudget(max_micro=view.spent_micro + view.reserved_micro))
         lost.open()
-        await until_tasks(run, t2="FAILED", t3="SKIPPED", t4="SKIPPED")
-        await steer(run, SetBudget(max_micro=5_000_000))
-        await until_tasks(run, t4="COMPLETED")
+        await run.until_tasks(t2="FAILED", t3="SKIPPED", t4="SKIPPED")
+        await run.steer(SetBudget(max_micro=5_000_000))
+        await run.until_tasks(t4="COMPLETED")
         held.open()
         view = await run.result()
         assert await generations(run, "t2") == ["0", "0"]
@@ -221,10 +191,10 @@ async def test_a_step_that_is_refused_while_money_comes_is_tried_again(opened: O
         run = await house.start(spec())
         await asyncio.gather(held.arrived.wait(), critic.arrived.wait())
         view = await run.view()
-        await steer(run, SetBudget(max_micro=view.spent_micro + view.reserved_micro))
+        await run.steer(SetBudget(max_micro=view.spent_micro + view.reserved_micro))
         critic.open()
         await until_event(run, "call_refused")
-        await steer(run, SetBudget(max_micro=5_000_000))
+        await run.steer(SetBudget(max_micro=5_000_000))
         checking.open()
         held.open()
         view = await run.result()
@@ -241,9 +211,9 @@ async def test_pausing_instead_of_ending_when_the_money_ends(opened: Opened) -> 
         await run.signal(names.SIGNAL_RESUME)
         await run.until(lambda view: view.status is ProjectStatus.PAUSED)
         assert play.count() == asked > 0
-        await steer(run, SetBudget(max_micro=22_001))
+        await run.steer(SetBudget(max_micro=22_001))
         await run.until(lambda view: view.status is ProjectStatus.PAUSED)
-        await steer(run, SetBudget(max_micro=500_000))
+        await run.steer(SetBudget(max_micro=500_000))
         view = await run.result()
         kinds = [event.kind for event in await run.events()]
     assert "larger budget" in first.reason
@@ -268,11 +238,11 @@ async def test_the_time_limit_can_be_moved(opened: Opened) -> None:
     async with opened(play) as house:
         run = await house.start(spec(time_limit_s=2.0))
         await asyncio.gather(first.arrived.wait(), second.arrived.wait())
-        await steer(run, SetTimeLimit(time_limit_s=60))
+        await run.steer(SetTimeLimit(time_limit_s=60))
         await asyncio.sleep(2.2)
         first.open()
-        await until_tasks(run, t1="COMPLETED")
-        await steer(run, SetTimeLimit(time_limit_s=(await run.view()).elapsed_s + 0.3))
+        await run.until_tasks(t1="COMPLETED")
+        await run.steer(SetTimeLimit(time_limit_s=(await run.view()).elapsed_s + 0.3))
         view = await run.result()
     assert view.status is ProjectStatus.TIMEOUT
     assert [task.status for task in view.tasks] == ["COMPLETED", "DEGRADED"]
@@ -285,9 +255,9 @@ async def test_more_and_fewer_tasks_at_a_time(opened: Opened) -> None:
         run = await house.start(spec(concurrency=1))
         await first.arrived.wait()
         assert play.count(Stage.GENERATE) == 1
-        await steer(run, SetConcurrency(concurrency=3))
+        await run.steer(SetConcurrency(concurrency=3))
         await play.until(lambda: play.count(Stage.GENERATE) == 3)
-        await steer(run, SetConcurrency(concurrency=1))
+        await run.steer(SetConcurrency(concurrency=1))
         first.open()
         await run.until(lambda view: view.tasks_done == 3)
         await later.arrived.wait()
@@ -304,9 +274,9 @@ async def test_a_failed_task_is_done_again_with_what_built_on_it(opened: Opened)
     play.on(Stage.GENERATE, "t1", reply=REFUSED, times=3)
     async with opened(play) as house:
         run = await house.start(spec())
-        await until_tasks(run, t1="FAILED", t2="SKIPPED", t3="SKIPPED")
-        assert "2 task(s)" in await steer(run, RetryTask(task="t1"))
-        await until_tasks(run, t3="COMPLETED")
+        await run.until_tasks(t1="FAILED", t2="SKIPPED", t3="SKIPPED")
+        assert "2 task(s)" in await run.steer(RetryTask(task="t1"))
+        await run.until_tasks(t3="COMPLETED")
         gate.open()
         view = await run.result()
         assert await generations(run, "t1") == ["0", "0", "0", "1"]
@@ -318,9 +288,9 @@ async def test_a_completed_task_is_done_again(opened: Opened) -> None:
     gate = play.hold(Stage.GENERATE, "t2")
     async with opened(play) as house:
         run = await house.start(spec())
-        await until_tasks(run, t1="COMPLETED")
+        await run.until_tasks(t1="COMPLETED")
         play.contents["t1.txt"] = "Another text.\n"
-        await steer(run, RetryTask(task="t1"))
+        await run.steer(RetryTask(task="t1"))
         await play.until(lambda: play.count(Stage.EVALUATE, "t1") == 4)
         gate.open()
         view = await run.result()
@@ -339,7 +309,7 @@ async def test_a_task_is_done_again_in_the_middle_of_integration(opened: Opened)
         await gate.arrived.wait()
         assert (await run.view()).status is ProjectStatus.INTEGRATING
         play.contents |= {"j1.json": MENDED, "j2.json": MENDED}
-        await steer(run, RetryTask(task="j2"))
+        await run.steer(RetryTask(task="j2"))
         gate.open()
         view = await run.result()
         assert set(await generations(run, "j2")) == {"0", "1"}
@@ -355,8 +325,8 @@ async def test_a_task_is_skipped(opened: Opened) -> None:
     async with opened(play) as house:
         run = await house.start(spec())
         await asyncio.gather(gate.arrived.wait(), other.arrived.wait())
-        await steer(run, SkipTask(task="t2"))
-        await steer(run, SkipTask(task="t4"))
+        await run.steer(SkipTask(task="t2"))
+        await run.steer(SkipTask(task="t4"))
         gate.open()
         view = await run.result()
         assert (await run.state()).calls == {}  # nobody goes on with what was cancelled
@@ -376,8 +346,8 @@ async def test_a_task_is_skipped_while_the_run_is_paused(opened: Opened) -> None
         gate.open()
         await run.until(lambda view: view.reserved_micro == 0)
         waits = [name for name in await run.tasks() if not play.count(Stage.CRITIQUE, name)]
-        await steer(run, SkipTask(task=waits[0]))
-        await until_tasks(run, **{waits[0]: "SKIPPED"})
+        await run.steer(SkipTask(task=waits[0]))
+        await run.until_tasks(**{waits[0]: "SKIPPED"})
         await run.signal(names.SIGNAL_RESUME)
         view = await run.result()
     assert sum(task.status == "COMPLETED" for task in view.tasks) == 11
@@ -389,9 +359,9 @@ async def test_another_model_is_asked_from_the_next_call_on(opened: Opened) -> N
     async with opened(play) as house:
         run = await house.start(spec())
         await gate.arrived.wait()
-        await steer(run, OverrideModel(task="t1", stage=Stage.CRITIQUE, model="beta:one"))
-        await steer(run, OverrideModel(task="t1", stage=Stage.CRITIQUE, model="gamma:one"))
-        await steer(run, OverrideModel(task="t2", model="beta:one"))
+        await run.steer(OverrideModel(task="t1", stage=Stage.CRITIQUE, model="beta:one"))
+        await run.steer(OverrideModel(task="t1", stage=Stage.CRITIQUE, model="gamma:one"))
+        await run.steer(OverrideModel(task="t2", model="beta:one"))
         gate.open()
         view = await run.result()
     assert [asked.vendor for asked in play.requests(Stage.CRITIQUE, "t1")] == ["gamma"]
@@ -407,8 +377,8 @@ async def test_guidance_reaches_later_prompts(opened: Opened) -> None:
     async with opened(play) as house:
         run = await house.start(spec())
         await gate.arrived.wait()
-        await steer(run, AddGuidance(text="Write in verse."))
-        await steer(run, AddGuidance(task="t2", text="Name no rivers."))
+        await run.steer(AddGuidance(text="Write in verse."))
+        await run.steer(AddGuidance(task="t2", text="Name no rivers."))
         gate.open()
         await run.result()
 
@@ -441,8 +411,8 @@ async def test_a_plan_waits_for_a_person(opened: Opened) -> None:
         await run.signal(names.SIGNAL_RESUME)  # ends pauses of operators, and approves nothing
         assert (await run.view()).status is ProjectStatus.WAITING_APPROVAL
         assert play.count() == 1
-        await steer(run, ApprovePlan(by=ANN))
-        assert "no plan waits" in await refused(run, ApprovePlan())
+        await run.steer(ApprovePlan(by=ANN))
+        assert "no plan waits" in await run.refusal(ApprovePlan())
         result = await run.result()
         approved = [event for event in await run.events() if event.kind == "plan_approved"]
     assert "approval" in view.reason
@@ -466,10 +436,10 @@ async def test_a_plan_is_edited_before_it_is_approved(opened: Opened) -> None:
         run = await house.start(spec(approve_plan=True))
         await run.until(lambda view: view.status is ProjectStatus.WAITING_APPROVAL)
         for tasks, reason in bad:
-            assert reason in await refused(run, ApprovePlan(tasks=tuple(tasks)))
+            assert reason in await run.refusal(ApprovePlan(tasks=tuple(tasks)))
         assert await accepted(run) == 0
         play.tasks = (text_task("t2", prompt="Write it in two lines."), text_task("t3", "t2"))
-        await steer(run, ApprovePlan(tasks=play.tasks))
+        await run.steer(ApprovePlan(tasks=play.tasks))
         view = await run.result()
     assert [(task.id, task.status) for task in view.tasks] == [("t2", "COMPLETED"), ("t3", "COMPLETED")]
     assert "in two lines" in play.requests(Stage.GENERATE, "t2")[0].request.prompt
@@ -483,16 +453,16 @@ async def test_a_plan_is_changed_while_the_run_is_paused(opened: Opened) -> None
     async with opened(play) as house:
         run = await house.start(spec())
         await gate.arrived.wait()
-        await until_tasks(run, t0="COMPLETED")
-        assert "'pause' it first" in await refused(run, ApprovePlan(tasks=(t0, t1, t2, t3)))
+        await run.until_tasks(t0="COMPLETED")
+        assert "'pause' it first" in await run.refusal(ApprovePlan(tasks=(t0, t1, t2, t3)))
         await run.signal(names.SIGNAL_PAUSE)
         await run.until(lambda view: view.status is ProjectStatus.PAUSED)
         other = t1.model_copy(update={"prompt": "Write something else."})
-        assert "'t1' has begun (RUNNING)" in await refused(run, ApprovePlan(tasks=(t0, other, t2)))
-        assert "'t0' has begun (COMPLETED)" in await refused(run, ApprovePlan(tasks=(t1, t2)))
-        await steer(run, RetryTask(task="t0"))
-        assert "'t0' has begun (PENDING)" in await refused(run, ApprovePlan(tasks=(t1, t2)))  # it has cost money
-        await steer(run, ApprovePlan(tasks=(t0, t1, text_task("t2", "t1", prompt="Write it anew."), t3)))
+        assert "'t1' has begun (RUNNING)" in await run.refusal(ApprovePlan(tasks=(t0, other, t2)))
+        assert "'t0' has begun (COMPLETED)" in await run.refusal(ApprovePlan(tasks=(t1, t2)))
+        await run.steer(RetryTask(task="t0"))
+        assert "'t0' has begun (PENDING)" in await run.refusal(ApprovePlan(tasks=(t1, t2)))  # it has cost money
+        await run.steer(ApprovePlan(tasks=(t0, t1, text_task("t2", "t1", prompt="Write it anew."), t3)))
         play.tasks = (t0, t1, t2, t3)
         gate.open()
         await run.signal(names.SIGNAL_RESUME)
