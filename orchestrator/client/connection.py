@@ -125,7 +125,7 @@ async def _open(settings: Settings, config: ClientConnectConfig) -> Client:
             tls=config.get("tls"),
             rpc_metadata=config.get("rpc_metadata", {}),
             plugins=[OrchPlugin(settings.store_url)],
-            # On one machine compressing costs more than it saves: a tenth of the worker's and the server's CPU.
+            # On one machine compressing costs more than it saves: a few percent of the worker's and the server's CPU.
             grpc_compression=GrpcCompression.NONE if address.startswith(_LOOPBACK) else GrpcCompression.GZIP,
             retry_config=RETRIES,
             connect_timeout=CONNECT_TIMEOUT,
