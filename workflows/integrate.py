@@ -41,7 +41,8 @@ async def integrate(ctx: RunContext) -> None:
         for task_id, draft in restored.items():
             best = ctx.task(task_id).best
             if best is not None:
-                ctx.set_task(task_id, steps.repaired(ctx.task(task_id), draft, best.author))
+                author = state.integration.authors.get(task_id, best.author)
+                ctx.set_task(task_id, steps.repaired(ctx.task(task_id), draft, author))
         state.integration = integration
         ctx.emit("integrated", check.summary or ("passed" if check.passed else "failed"))
     if state.integration.best and state.integration.best.passed:

@@ -23,11 +23,12 @@ class ProjectCheck(Frozen):
 
 
 class Integration(Frozen):
-    """Progress of integration. `before` holds the drafts that this round's repairs replaced."""
+    """Progress of integration. `before` holds the drafts that this round's repairs replace, `authors` theirs."""
 
     round: int = 0
     pending: tuple[str, ...] = ()  # tasks still to be repaired in this round
     before: dict[str, DraftRef] = {}
+    authors: dict[str, str] = {}
     best: ProjectCheck | None = None
     done: bool = False
 
@@ -73,19 +74,22 @@ def after_check(
     worse = integration.best is not None and not check.passed and check.findings > integration.best.findings
     restored = dict(integration.before) if worse else {}
     best = integration.best if worse and integration.best else check
-    base = integration.model_copy(update={"best": best, "before": {}})
+    base = integration.model_copy(update={"best": best, "before": {}, "authors": {}})
     if check.passed or integration.round >= MAX_ROUNDS:
         return base.model_copy(update={"done": True}), restored
     owners = responsible(plan, states, best.paths, integration.round)
     if not owners:
         return base.model_copy(update={"done": True}), restored
     current = drafts(plan, states) | restored
+    authors = {name: state.best.author for name, state in states.items() if state.best}
+    authors |= {name: integration.authors[name] for name in restored if name in integration.authors}
     return (
         base.model_copy(
             update={
                 "round": integration.round + 1,
                 "pending": tuple(owners),
                 "before": {task_id: current[task_id] for task_id in owners},
+                "authors": {task_id: authors[task_id] for task_id in owners},
             }
         ),
         restored,

@@ -161,3 +161,13 @@ async def test_what_integration_saves_is_judged_after_all(opened: Opened) -> Non
     assert (view.tasks[0].status, view.tasks[0].score) == ("COMPLETED", 0.95)
     assert kinds.count("integrated") == 2
     assert play.count(Stage.REPAIR) == 1
+
+
+async def test_repairs_that_make_things_worse_are_taken_back_with_their_authors(opened: Opened) -> None:
+    play = Play(text_task("j1", files=["j1.json", "k1.json"], validators=["json_schema"]), text_task("t2"))
+    play.contents["j1.json"] = "{broken\n"
+    play.on(Stage.REPAIR, reply="```json path=j1.json\n{worse\n```\n```json path=k1.json\n{worse\n```")
+    async with opened(play) as house:
+        view = await house.play(spec())
+    assert [asked.vendor for asked in play.requests(Stage.REPAIR)] == ["alpha", "beta", "gamma"]  # alpha wrote it
+    assert view.tasks[0].model == "alpha:one"
