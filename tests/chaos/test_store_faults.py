@@ -1,4 +1,4 @@
-"""The artifact store fails for a while, loses or alters content; the server stands still under calls; a worker stops."""
+"""The artifact store fails for a while, loses or alters content; the server stands still under calls."""
 
 import asyncio
 import contextlib
@@ -26,10 +26,15 @@ from tests.chaos.rig import VENDORS, diamond, project, rig
 from tests.chaos.vendor_faults import FaultyVendors, every_vendor
 from tests.workflow.harness import Run
 
-pytestmark = pytest.mark.sample
-
 REFUSALS = 5  # writes that fail before the disk is well again
+NOTICED_S = 30.0
+SAMPLED = [("disk full", Stage.GENERATE)]
 STILL_S = 3.0  # longer than a heartbeat's timeout
+MOMENTS = [
+    pytest.param(error, stage, marks=[pytest.mark.sample] if (name, stage) in SAMPLED else [], id=f"{name}-{stage}")
+    for name, error in (("disk full", errno.ENOSPC), ("read-only", errno.EROFS))
+    for stage in (Stage.PLAN, Stage.GENERATE, Stage.EVALUATE)
+]
 FINAL = (
     ProjectStatus.SUCCESS,
     ProjectStatus.COMPLETED_DEGRADED,
@@ -41,8 +46,11 @@ FINAL = (
 class SickBackend(LocalBackend):
     """A folder whose writes fail while `error` is set, as those of a full or read-only disk do."""
 
-    error = 0
-    refused = 0
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.error = 0
+        self.refused = 0
+        self.noticed = asyncio.Event()
 
     async def write(self, name: str, data: bytes) -> None:
         """Fails while the disk is sick."""
@@ -57,6 +65,8 @@ class SickBackend(LocalBackend):
     def _check(self) -> None:
         if self.error:
             self.refused += 1
+            if self.refused >= REFUSALS:
+                self.noticed.set()
             raise ArtifactUnavailableError(f"the artifact store cannot be used: {os.strerror(self.error)}")
 
 
@@ -96,8 +106,7 @@ def _succeeded(view: ProjectView) -> None:
     require(view.status is ProjectStatus.SUCCESS, Harm.WRONG_STATUS, f"{view.status}: {view.reason}")
 
 
-@pytest.mark.parametrize("stage", [Stage.PLAN, Stage.GENERATE, Stage.EVALUATE])
-@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS], ids=["disk full", "read-only"])
+@pytest.mark.parametrize(("error", "stage"), MOMENTS)
 async def test_a_store_that_cannot_be_written_for_a_while_loses_nothing(
     error: int, stage: Stage, configured: Configured, server: ServerInfo
 ) -> None:
@@ -107,9 +116,7 @@ async def test_a_store_that_cannot_be_written_for_a_while_loses_nothing(
     async def disturb(run: Run, vendors: FakeVendorServer) -> None:
         await _asked(vendors, stage, 1)
         sick.error = error
-        async with asyncio.timeout(30):
-            while sick.refused < REFUSALS:
-                await asyncio.sleep(0.01)
+        await asyncio.wait_for(sick.noticed.wait(), NOTICED_S)
         sick.error = 0
 
     view = await scene.play(disturb, ArtifactStore(sick))
@@ -129,6 +136,7 @@ def _blob_with(root: Path, text: str) -> Path | None:
     return next(found, None)
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize("how", ["missing", "altered"])
 async def test_a_blob_of_a_finished_task_is_never_published_wrong(
     how: str, configured: Configured, server: ServerInfo
@@ -145,14 +153,15 @@ async def test_a_blob_of_a_finished_task_is_never_published_wrong(
     try:
         view = await scene.play(disturb)
     except WorkflowFailureError as error:
-        cause = error.cause
-        while getattr(cause, "cause", None) is not None:
-            cause = cause.cause  # type: ignore[union-attr]
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
         require(how in str(cause), Harm.WRONG_STATUS, f"a failure that does not say why: {cause}")
         return
     require(view.status is not ProjectStatus.SUCCESS, Harm.WRONG_STATUS, "SUCCESS without one of its files")
 
 
+@pytest.mark.sample
 async def test_a_prompt_whose_sources_are_gone_costs_nothing(configured: Configured, server: ServerInfo) -> None:
     """No vendor is asked, and nothing is booked as uncertain for a request that never left."""
     scene = Scene(configured, server)
@@ -172,6 +181,7 @@ async def test_a_prompt_whose_sources_are_gone_costs_nothing(configured: Configu
     require(seen == [0], Harm.BOOKS, f"booked as uncertain, though nothing was sent: {seen}")
 
 
+@pytest.mark.sample
 async def test_a_server_that_stands_still_while_calls_complete(configured: Configured, server: ServerInfo) -> None:
     async def disturb(run: Run, vendors: FakeVendorServer) -> None:
         await _asked(vendors, Stage.GENERATE, 2)
