@@ -24,9 +24,11 @@ check: setup ## Format, lint, types, import rules
 test: check ## All checks and tests, with a sample of the chaos tests
 	$(PY) -m pytest -p no:cacheprovider $(TESTS)
 
-chaos: setup ## The whole chaos suite: kills of workers, servers and clients; properties on new random examples
-	$(PY) -m pytest -p no:cacheprovider --chaos tests/chaos
+chaos: setup ## The whole chaos suite and its table (SEEDS=10: ten times); properties on new random examples
+	$(PY) -m tests.chaos.table --seeds $(SEEDS)
 	PROPERTY_RUNS=20 $(PY) -m pytest -p no:cacheprovider tests/properties
+
+SEEDS := 1
 
 conformance: setup ## What each vendor can do, vendor by case, as seen on the wire
 	$(PY) -m tests.conformance.table
