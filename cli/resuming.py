@@ -95,7 +95,7 @@ async def carry_on(
     """Start an ended run again and follow it to its end; returns the exit code. Raises OrchError."""
     project_id = ended.project_id
     check_target(waiting.folder, project_id)
-    say(one_line(await client.restart(project_id, changes)))
+    say(one_line(await client.restart(project_id, changes, operator()), 300))
     _remember(settings, project_id, waiting)
     if detach:
         present(await first_view(client, ended), str(waiting.folder), json_output=waiting.json_output)

@@ -52,7 +52,8 @@ class ProjectWorkflow(Steering):
         if run_input.resumed:
             state.clock = clock
         self.ctx = RunContext(spec, state)
-        self.resumed = run_input.resumed
+        if run_input.resumed:
+            self.ctx.emit("restarted", "goes on where the last run stopped", by=one_line(run_input.by))
         self.closed = False
 
     @workflow.run

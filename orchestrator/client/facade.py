@@ -172,8 +172,8 @@ class Orchestrator:
                 raise UserInputError(f"{project_id}: {one_line(reason, 1000)}") from None
         return done
 
-    async def restart(self, project_id: str, changes: ResumeChanges) -> str:
-        """Starts an ended project again where it stopped; returns the workflow id.
+    async def restart(self, project_id: str, changes: ResumeChanges, by: str = "") -> str:
+        """Starts an ended project again where it stopped; returns one line of what is done already.
 
         Done tasks stay done, earlier spending counts against the cap. Raises UserInputError where there is nothing to
         go on with: the project is complete, runs already, or stored nothing.
@@ -195,7 +195,9 @@ class Orchestrator:
         run_input = resumed_input(spec, state, changes)
         if self._settings.embedded:
             await self._ensure_services(replace_worker=True)
-        return await self._run(run_input)
+        await self._run(run_input.model_copy(update={"by": by}))
+        spent = f"${usd(view.spent_micro + view.uncertain_micro):.6f} is spent"
+        return f"{project_id} goes on where it stopped: {view.tasks_done} of {view.tasks_total} tasks had ended, {spent}"
 
     async def cancel(self, project_id: str) -> None:
         """Asks the run to end as CANCELLED; it publishes what is done. Nothing happens where it has ended."""

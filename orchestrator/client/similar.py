@@ -6,11 +6,13 @@ from collections.abc import Iterable
 
 from orchestrator.client.reading import ProjectRow
 from orchestrator.client.resuming import RESUMABLE
+from orchestrator.contracts.project import ProjectStatus
 from orchestrator.domain.base import Frozen
 
 MIN_OVERLAP = 0.5
 MAX_KEYWORDS_CHARS = 1200  # Temporal warns of memos above 2 KiB
 _MAX_SHOWN = 5
+_FINISHED = (ProjectStatus.SUCCESS, ProjectStatus.COMPLETED_DEGRADED)
 _MIN_WORD_CHARS = 3
 _FILLER = frozenset(
     [
@@ -76,10 +78,13 @@ def keywords(project: str, criteria: str) -> str:
 def similar_to(project: str, criteria: str, rows: Iterable[ProjectRow]) -> list[Similar]:
     """Running and resumable projects like this one: identical ones first, then by overlap; age only breaks ties."""
     own_print, own_words = fingerprint(project, criteria), set(keywords(project, criteria).split())
+    known = list(rows)
+    finished = [row.started_s for row in known if row.fingerprint == own_print and row.status in _FINISHED]
     found = []
-    for row in rows:
+    for row in known:
         running = row.closed_s is None
-        if not running and row.status not in RESUMABLE:
+        superseded = row.fingerprint == own_print and row.started_s < max(finished, default=0.0)
+        if not running and (row.status not in RESUMABLE or superseded):
             continue
         words = set(row.keywords.split())
         union = own_words | words

@@ -82,8 +82,12 @@ def budget_view(state: ProjectState, waiting: int, elapsed_s: float) -> BudgetVi
 
 
 class ProjectInput(Frozen):
-    """Argument of the workflow: a fresh run has no state. `resumed`: the state is that of a run that ended."""
+    """Argument of the workflow: a fresh run has no state. `resumed`: the state is that of a run that ended.
+
+    `by`: who started or resumed it, where that is known.
+    """
 
     spec: ProjectSpec
     state: ProjectState | None = None
     resumed: bool = False
+    by: str = ""

@@ -83,3 +83,10 @@ def test_projects_without_words_are_not_like_each_other() -> None:
 
 def test_five_at_most() -> None:
     assert len(found(*(row(f"p{number}", NEAR) for number in range(9)))) == 5
+
+
+def test_an_attempt_that_was_given_up_before_a_success_is_history() -> None:
+    texts = (PROJECT, CRITERIA)
+    older, done, newer = row("a", texts, started_s=1), row("b", texts, "SUCCESS", 2), row("c", texts, started_s=3)
+    assert [one.project_id for one in found(older, done)] == []
+    assert [one.project_id for one in found(older, done, newer)] == ["c"]
