@@ -197,7 +197,7 @@ class Orchestrator:
             await self._ensure_services(replace_worker=True)
         await self._run(run_input.model_copy(update={"by": by}))
         spent = f"${usd(view.spent_micro + view.uncertain_micro):.6f} is spent"
-        return f"{project_id} goes on where it stopped: {view.tasks_done} of {view.tasks_total} tasks had ended, {spent}"
+        return f"{project_id} goes on where it stopped: {view.tasks_done} of {view.tasks_total} tasks ended, {spent}"
 
     async def cancel(self, project_id: str) -> None:
         """Asks the run to end as CANCELLED; it publishes what is done. Nothing happens where it has ended."""
