@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.testing import ActivityEnvironment
 
 from activities.interfaces import STAGE_ACTIVITIES
-from orchestrator.artifacts.errors import ArtifactError, ArtifactUnavailableError
+from orchestrator.artifacts.errors import ArtifactUnavailableError
 from orchestrator.artifacts.journal import Journal
 from orchestrator.artifacts.manifest import read_draft
 from orchestrator.artifacts.store import ArtifactStore
@@ -417,13 +417,15 @@ def test_an_answer_outlives_an_outage_of_the_store(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_a_missing_part_is_an_error_before_anything_is_sent(tmp_path: Path) -> None:
+def test_a_missing_part_is_a_free_failure_and_nothing_is_sent(tmp_path: Path) -> None:
     async def run() -> None:
         store = store_in(tmp_path)
         request = await request_for(store_in(tmp_path / "elsewhere"), Stage.GENERATE)
         provider = ScriptedProvider("acme", {Stage.GENERATE: answer(GOOD_FILE)})
-        with pytest.raises(ArtifactError, match="missing"):
-            await call(activities(store, provider), request)
+        result = await call(activities(store, provider), request)
+        assert result.failure is not None
+        assert (result.kind, result.failure.fate) == (CallKind.FAILURE, Fate.UNBILLED)
+        assert "missing" in result.failure.message
         assert provider.requests == []
 
     asyncio.run(run())
