@@ -24,6 +24,10 @@ MAX_CONCURRENCY = 64
 
 EMBEDDED_TIMEOUTS = Timeouts(heartbeat_s=3.0)
 CLUSTER_TIMEOUTS = Timeouts()
+# After a kill the history is replayed within one workflow task, which is short on the embedded server: 4,000 events took
+# 3.4 s of CPU, too near to its 5 s.
+EMBEDDED_CONTINUE_AFTER_EVENTS = 2000
+CLUSTER_CONTINUE_AFTER_EVENTS = 4000
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 _SLUG_CHARS = 32
@@ -141,6 +145,7 @@ def build_spec(
         routing={task_type: tuple(order) for task_type, order in routing.items()},
         simulated_routing={task_type: tuple(order) for task_type, order in simulated_routing.items()},
         timeouts=EMBEDDED_TIMEOUTS if embedded else CLUSTER_TIMEOUTS,
+        continue_after_events=EMBEDDED_CONTINUE_AFTER_EVENTS if embedded else CLUSTER_CONTINUE_AFTER_EVENTS,
         policies=request.policies,
         overrides=request.overrides,
         approve_plan=request.approve_plan,
