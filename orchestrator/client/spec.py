@@ -24,8 +24,8 @@ MAX_CONCURRENCY = 64
 
 EMBEDDED_TIMEOUTS = Timeouts(heartbeat_s=3.0)
 CLUSTER_TIMEOUTS = Timeouts()
-# After a kill the history is replayed within one workflow task, which is short on the embedded server: 4,000 events took
-# 3.4 s of CPU, too near to its 5 s.
+# After a kill the history is replayed within one workflow task, which is short on the embedded server: 3,554 events
+# took 3.4 s of CPU, too near to its 5 s.
 EMBEDDED_CONTINUE_AFTER_EVENTS = 2000
 CLUSTER_CONTINUE_AFTER_EVENTS = 4000
 
