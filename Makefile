@@ -1,13 +1,14 @@
 # Everything runs in .venv, which ./orch-cli makes from the hashed locks.
 PY := .venv/bin/python
 PACKAGES := orchestrator workflows activities workers cli tests bench examples
-# Quick groups first, then the rest, chaos last.
+# Tests that only reckon and tests that mostly wait for servers run side by side; chaos has the machine to itself.
 GROUPS := $(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))
-FIRST := tests/architecture tests/unit tests/conformance tests/workflow tests/replay tests/cli tests/docs
-LAST := tests/chaos
-TESTS := $(filter $(GROUPS),$(FIRST)) $(filter-out $(FIRST) $(LAST),$(GROUPS)) $(filter $(GROUPS),$(LAST))
+WAITING := tests/workflow tests/replay tests/cli tests/docs tests/client tests/e2e
+CHAOS := tests/chaos
+RECKONING := $(filter-out $(WAITING) $(CHAOS),$(GROUPS))
+PYTEST := $(PY) -m pytest -p no:cacheprovider
 
-.PHONY: help setup check test chaos conformance bench fmt lock
+.PHONY: help setup check test reckoning waiting chaos conformance bench fmt lock
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,11 +23,18 @@ check: setup ## Format, lint, types, import rules
 	.venv/bin/lint-imports --no-logo
 
 test: check ## All checks and tests, with a sample of the chaos tests
-	$(PY) -m pytest -p no:cacheprovider $(TESTS)
+	$(MAKE) --jobs=2 --output-sync=target reckoning waiting
+	$(PYTEST) $(CHAOS)
+
+reckoning:
+	nice -n 10 $(PYTEST) $(RECKONING)
+
+waiting:
+	$(PYTEST) $(WAITING)
 
 chaos: setup ## The whole chaos suite and its table (SEEDS=10: ten times); properties on new random examples
 	$(PY) -m tests.chaos.table --seeds $(SEEDS)
-	PROPERTY_RUNS=20 $(PY) -m pytest -p no:cacheprovider tests/properties
+	PROPERTY_RUNS=20 $(PYTEST) tests/properties
 
 SEEDS := 1
 

@@ -20,7 +20,7 @@ from orchestrator.client.facade import Orchestrator
 from orchestrator.client.plugin import OrchPlugin
 from orchestrator.client.server import ServerInfo
 from orchestrator.contracts import names
-from orchestrator.contracts.project import Event, ProjectSpec, ProjectStatus, ProjectView, TaskView
+from orchestrator.contracts.project import Event, EventPage, ProjectSpec, ProjectStatus, ProjectView, TaskView
 from orchestrator.contracts.state import ProjectInput
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
 from orchestrator.domain.model import ModelSpec
@@ -52,12 +52,12 @@ class StubProject:
         return self.head().model_copy(update={"tasks": tuple(self.tasks(0))})
 
     @workflow.signal
-    def pause(self, reason: str = "") -> None:
+    def pause(self, reason: str = "", by: str = "") -> None:
         self.status_now = ProjectStatus.PAUSED
         self.reason = "fail" if reason == "fail" else ""
 
     @workflow.signal
-    def resume(self) -> None:
+    def resume(self, by: str = "") -> None:
         self.status_now, self.reason = ProjectStatus.SUCCESS, "done"
 
     @workflow.query(name=names.QUERY_STATUS)
@@ -83,8 +83,8 @@ class StubProject:
         return [TaskView(id=f"t{n}", title="x", type=TaskType.CODE_GENERATION, status="RUNNING") for n in numbers]
 
     @workflow.query(name=names.QUERY_EVENTS)
-    def events(self, since: int) -> list[Event]:
-        return [Event(seq=n, time_s=1.0, kind="paused") for n in range(since + 1, 4)]
+    def events(self, since: int) -> EventPage:
+        return EventPage(events=tuple(Event(seq=n, time_s=1.0, kind="paused") for n in range(since + 1, 4)))
 
 
 def spec(project_id: str, project: str = "Build it\nwith care") -> ProjectSpec:
