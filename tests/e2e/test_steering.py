@@ -167,7 +167,7 @@ def test_what_makes_no_sense_is_refused_and_leaves_no_trace(theatre: Theatre) ->
 
 
 def test_the_event_log_is_whole_and_names_who_asked(theatre: Theatre) -> None:
-    theatre.play(ProjectScript(tasks=chain(3), latency_ms=100).reply)
+    theatre.play(ProjectScript(tasks=chain(3), latency_ms=600).reply)
     command = theatre.begin("--new-project")
     run = project_id(command)
     follower = theatre.command("events", run, "--follow", "--json")
