@@ -27,7 +27,7 @@ from tests.chaos.vendor_faults import (
 
 SHARE = 0.3
 MIXES = 12
-SAMPLE_MIXES = 2
+SAMPLE_MIXES = 1
 TINY_MICRO = 150_000  # less than the whole project needs at its bounds
 SAMPLED = {"stall in mid-stream", "529", "usage huge"}
 ENDED = (

@@ -105,7 +105,7 @@ def test_a_skipped_task_comes_back_with_a_retry(theatre: Theatre) -> None:
 
 
 def test_another_model_is_asked_from_the_next_call_on(theatre: Theatre) -> None:
-    command, run = under_way(theatre, ProjectScript(tasks=chain(3), latency_ms=300))
+    command, run = under_way(theatre, ProjectScript(tasks=chain(3), latency_ms=600))
     accepted(theatre, "override-model", run, "t03", "claude-haiku-5-5", "--stage", "generate")
     assert command.wait().code == 0, command.err
     models = {task_of(record.request): record.request.model for record in theatre.stage("generate")}
