@@ -23,7 +23,7 @@ check: setup ## Format, lint, types, import rules
 	.venv/bin/lint-imports --no-logo
 
 test: check ## All checks and tests, with a sample of the chaos tests
-	$(MAKE) --jobs=2 --output-sync=target reckoning waiting
+	$(MAKE) --jobs=2 reckoning waiting
 	$(PYTEST) $(CHAOS)
 
 reckoning:
