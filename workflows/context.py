@@ -11,12 +11,12 @@ from temporalio.common import RetryPolicy
 with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.names import QUEUE_TOOLS
     from orchestrator.contracts.project import Event, ProjectSpec
-    from orchestrator.contracts.state import ProjectState, Spending
+    from orchestrator.contracts.state import ProjectState, Spending, spent_by_phase
     from orchestrator.domain.clock import Hold
     from orchestrator.domain.integration import Integration
     from orchestrator.domain.model import ModelSpec
     from orchestrator.domain.outcome import ProjectStatus
-    from orchestrator.domain.phases import BudgetPhase, crossed, phase_of, phase_spends
+    from orchestrator.domain.phases import crossed, phase_of, phase_spends
     from orchestrator.domain.policy import permitted, refusals
     from orchestrator.domain.refs import BlobRef
     from orchestrator.domain.routing import usable_models
@@ -48,11 +48,8 @@ class RunContext:
         self.waiters: list[str] = []  # calls that wait for budget, first come, first served
         self.doing: dict[str, list[str]] = {}  # what goes on right now, by task
         self.cancelled_tasks: dict[str, None] = {}
-        self.by_phase: dict[BudgetPhase, int] = {}
+        self._by_phase = spent_by_phase(state)
         self._in_flight: dict[asyncio.Future[Any], str] = {}
-        for spending in state.spending.values():
-            for stage, amount in (*spending.by_stage.items(), *spending.uncertain.items()):
-                self._count_phase(stage, amount)
 
     # Time
 
@@ -215,7 +212,7 @@ class RunContext:
             uncertain = {**uncertain, stage: uncertain.get(stage, 0) + uncertain_micro}
         self.state.spending[task_id] = Spending(by_stage=by_stage, uncertain=uncertain, calls=old.calls + 1)
         self._count_phase(stage, cost_micro + uncertain_micro)
-        spends = phase_spends(self.by_phase, self.state.ledger.max_micro)
+        spends = phase_spends(self._by_phase, self.state.ledger.max_micro)
         for warning in crossed(spends, self.state.ledger.max_micro):
             if warning.name not in self.state.warned:
                 self.state.warned = (*self.state.warned, warning.name)
@@ -223,7 +220,7 @@ class RunContext:
 
     def _count_phase(self, stage: str, amount_micro: int) -> None:
         phase = phase_of(Stage(stage))
-        self.by_phase[phase] = self.by_phase.get(phase, 0) + amount_micro
+        self._by_phase[phase] = self._by_phase.get(phase, 0) + amount_micro
 
     def reconcile_spending(self, key: str, actual_micro: int, booked_micro: int) -> None:
         """Move a call's charge from uncertain to spent, under its owner. `key` is a call key's text."""

@@ -1,7 +1,5 @@
 """Why an operator's request makes no sense just now; an empty text where it does. Nothing here changes a run."""
 
-import hashlib
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -17,16 +15,15 @@ with workflow.unsafe.imports_passed_through():
     )
     from orchestrator.domain.answers import PlannedTask
     from orchestrator.domain.clock import Hold
+    from orchestrator.domain.limits import MAX_CONCURRENCY, MAX_TIME_LIMIT_S
     from orchestrator.domain.money import usd
     from orchestrator.domain.outcome import ProjectStatus
     from orchestrator.domain.plan import check_plan, known_validators, planned_spec
-    from orchestrator.domain.refs import BlobRef
+    from orchestrator.domain.refs import blob_ref
     from orchestrator.domain.steps import FINAL, TaskStatus
 
 from workflows.context import RunContext
 
-MAX_CONCURRENCY = 64
-MAX_TIME_LIMIT_S = 365 * 86_400
 _SHOWN_ERRORS = 5
 
 
@@ -127,15 +124,9 @@ def _changed_begun(ctx: RunContext, tasks: tuple[PlannedTask, ...]) -> list[str]
         if status is TaskStatus.PENDING and old.id not in ctx.state.spending:
             continue
         edited = new.get(old.id)
-        if edited is None or planned_spec(edited, text_ref(edited.prompt)) != old:
+        if edited is None or planned_spec(edited, blob_ref(edited.prompt.encode())) != old:
             errors.append(f"task {old.id!r} has begun ({status.value}) and must stay as it is")
     return errors
-
-
-def text_ref(text: str) -> BlobRef:
-    """The reference that a text gets in the store."""
-    data = text.encode()
-    return BlobRef(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
 
 
 def _over(ctx: RunContext) -> str:

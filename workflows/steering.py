@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.clock import Hold
     from orchestrator.domain.money import usd
     from orchestrator.domain.plan import planned_spec
-    from orchestrator.domain.refs import BlobRef
+    from orchestrator.domain.refs import BlobRef, blob_ref
     from orchestrator.domain.reopening import retried, revived
     from orchestrator.domain.routing import ModelOverride
     from orchestrator.domain.steps import TaskState, TaskStatus
@@ -179,6 +179,6 @@ class Steering:
         _reject(refusals.approval(self.ctx, request))
 
     async def _spec(self, planned: PlannedTask) -> TaskSpec:
-        ref = refusals.text_ref(planned.prompt)
+        ref = blob_ref(planned.prompt.encode())
         known = any(task.prompt == ref for task in self.ctx.state.plan)
         return planned_spec(planned, ref if known else await self._store(planned.prompt))

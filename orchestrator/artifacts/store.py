@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from orchestrator.artifacts.backends import Backend, open_backend
 from orchestrator.artifacts.errors import ArtifactError, ArtifactUnavailableError
-from orchestrator.domain.refs import BlobRef
+from orchestrator.domain.refs import BlobRef, blob_ref
 
 __all__ = ["ArtifactError", "ArtifactStore", "ArtifactUnavailableError", "safe_piece"]
 
@@ -41,7 +41,7 @@ class ArtifactStore:
 
     async def put(self, data: bytes) -> BlobRef:
         """Keeps `data`. Content that is there already is not written again; damaged content is mended."""
-        ref = BlobRef(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+        ref = blob_ref(data)
         name = _blob_name(ref)
         if not await self._backend.create(name, data) and await self._backend.read(name) != data:
             await self._backend.write(name, data)
@@ -52,7 +52,7 @@ class ArtifactStore:
         data = await self._backend.read(_blob_name(ref))
         if data is None:
             raise ArtifactError(f"artifact {ref.sha256} is missing")
-        if len(data) != ref.size or hashlib.sha256(data).hexdigest() != ref.sha256:
+        if blob_ref(data) != ref:
             raise ArtifactError(f"artifact {ref.sha256} was altered")
         return data
 

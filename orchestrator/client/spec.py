@@ -7,6 +7,7 @@ from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 
 from orchestrator.contracts.project import OnExhausted, ProjectSpec, Timeouts
 from orchestrator.domain.base import Frozen
+from orchestrator.domain.limits import MAX_CONCURRENCY, MAX_TIME_LIMIT_S
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import MICRO_PER_USD
 from orchestrator.domain.policy import Policy
@@ -19,8 +20,6 @@ DEFAULT_CONCURRENCY = "8"
 
 MAX_TEXT_BYTES = 100_000
 MAX_BUDGET_USD = 1_000_000
-MAX_TIME_LIMIT_S = 365 * 86_400
-MAX_CONCURRENCY = 64
 
 EMBEDDED_TIMEOUTS = Timeouts(heartbeat_s=3.0)
 CLUSTER_TIMEOUTS = Timeouts()

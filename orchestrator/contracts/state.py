@@ -61,13 +61,18 @@ class ProjectState(BaseModel):
     record_segments: tuple[BlobRef, ...] = ()
 
 
-def budget_view(state: ProjectState, waiting: int, elapsed_s: float) -> BudgetView:
-    """The money and the time of a run. `waiting`: calls that wait for reservations to settle."""
+def spent_by_phase(state: ProjectState) -> dict[BudgetPhase, int]:
+    """What each phase has cost, uncertain charges included, in micro-USD."""
     spent: dict[BudgetPhase, int] = {}
     for spending in state.spending.values():
         for stage, amount in (*spending.by_stage.items(), *spending.uncertain.items()):
             phase = phase_of(Stage(stage))
             spent[phase] = spent.get(phase, 0) + amount
+    return spent
+
+
+def budget_view(state: ProjectState, waiting: int, elapsed_s: float) -> BudgetView:
+    """The money and the time of a run. `waiting`: calls that wait for reservations to settle."""
     ledger = state.ledger
     return BudgetView(
         max_micro=ledger.max_micro,
@@ -75,7 +80,7 @@ def budget_view(state: ProjectState, waiting: int, elapsed_s: float) -> BudgetVi
         uncertain_micro=ledger.uncertain_micro,
         reserved_micro=ledger.reserved_micro,
         waiting=waiting,
-        phases=phase_spends(spent, ledger.max_micro),
+        phases=phase_spends(spent_by_phase(state), ledger.max_micro),
         time_limit_s=state.time_limit_s,
         elapsed_s=round(elapsed_s, 3),
     )

@@ -1,5 +1,7 @@
 """References into the artifact store: what payloads carry instead of texts."""
 
+import hashlib
+
 from orchestrator.domain.base import Frozen
 
 
@@ -8,6 +10,11 @@ class BlobRef(Frozen):
 
     sha256: str
     size: int
+
+
+def blob_ref(data: bytes) -> BlobRef:
+    """The reference that `data` has in every store."""
+    return BlobRef(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
 
 
 class FileRef(Frozen):
