@@ -2,12 +2,13 @@
 
 from enum import StrEnum
 
+from orchestrator.domain.apps import ArchitectureWishes, DependencyPolicy, EnhanceMode, UserCommand
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.outcome import ProjectStatus as ProjectStatus
 from orchestrator.domain.phases import PhaseSpend
 from orchestrator.domain.policy import Policy
-from orchestrator.domain.refs import BlobRef
+from orchestrator.domain.refs import BlobRef, DraftRef
 from orchestrator.domain.routing import ModelOverride
 from orchestrator.domain.tasks import TaskType
 
@@ -48,6 +49,14 @@ class ProjectSpec(Frozen):
     approve_plan: bool = False  # the plan waits for a person
     plan_only: bool = False  # end after the plan, which a resume then carries out
     on_exhausted: OnExhausted = OnExhausted.END
+    enhance: EnhanceMode = EnhanceMode.OFF
+    advise: bool = False  # ask for an architecture, and start from the scaffold of its app type
+    wishes: ArchitectureWishes = ArchitectureWishes()
+    dependencies: DependencyPolicy = DependencyPolicy()
+    validators: tuple[str, ...] = ()  # of the whole project, besides those that its files call for
+    commands: tuple[UserCommand, ...] = ()
+    quality_targets: dict[TaskType, float] = {}  # acceptance thresholds in place of the table's
+    files: DraftRef | None = None  # the user's own, part of the software from the start
 
 
 class TaskView(Frozen):
