@@ -26,21 +26,35 @@ class Spending(Frozen):
     calls: int = 0
 
 
-class ProjectState(BaseModel):
-    """The run's memory. The workflow replaces its frozen parts by what the core returns."""
+class RunMemory(BaseModel):
+    """What every run that asks models remembers. The workflow replaces its frozen parts by what the core returns."""
 
     model_config = ConfigDict(extra="forbid")
 
+    clock: Clock
+    stopped: ProjectStatus | None = None
+    stop_reason: str = ""
+    spending: dict[str, Spending] = {}
+    ledger: Ledger
+    breakers: Breakers = Breakers()
+    notes: tuple[str, ...] = ()
+    next_event: int = 1
+    events: list[Event] = []  # since the last flush
+    event_segments: tuple[BlobRef, ...] = ()
+    records: list[CallRecord] = []  # since the last flush
+    record_segments: tuple[BlobRef, ...] = ()
+
+
+class ProjectState(RunMemory):
+    """The memory of a project run."""
+
     phase: ProjectStatus = ProjectStatus.PLANNING
     generation: int = 0  # rises with each resume and retry, so that their calls have keys of their own
-    clock: Clock
     time_limit_s: float
     concurrency: int
     approved: bool = False
     overrides: tuple[ModelOverride, ...] = ()  # the spec's, then the operator's
     guidance: dict[str, tuple[BlobRef, ...]] = {}  # by task, "" for all
-    stopped: ProjectStatus | None = None
-    stop_reason: str = ""
     exhausted: bool = False
     suspended: dict[str, TaskState] = {}  # where tasks stood when the run stopped or was refused money for them
     warned: tuple[str, ...] = ()  # budget warnings that were given
@@ -48,17 +62,8 @@ class ProjectState(BaseModel):
     prepared: PrepareResult | None = None
     plan: tuple[TaskSpec, ...] = ()
     tasks: dict[str, TaskState] = {}
-    spending: dict[str, Spending] = {}
-    ledger: Ledger
-    breakers: Breakers = Breakers()
     calls: dict[str, CallProgress] = {}  # of calls that are between two requests, by slot
     integration: Integration = Integration()
-    notes: tuple[str, ...] = ()
-    next_event: int = 1
-    events: list[Event] = []  # since the last flush
-    event_segments: tuple[BlobRef, ...] = ()
-    records: list[CallRecord] = []  # since the last flush
-    record_segments: tuple[BlobRef, ...] = ()
 
 
 def spent_by_phase(state: ProjectState) -> dict[BudgetPhase, int]:
