@@ -21,10 +21,10 @@ from orchestrator.contracts.project import ProjectSpec, ProjectStatus, ProjectVi
 from orchestrator.domain.answers import PlannedTask
 from orchestrator.domain.assumed_plan import assumed_plan
 from orchestrator.domain.errors import PrerequisiteError
-from orchestrator.domain.forecast import NoModelError, ProjectModels, forecast
+from orchestrator.domain.forecast import NoModelError, forecast
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.policy import permitted
-from orchestrator.domain.routing import usable_models
+from orchestrator.domain.routing import ProjectModels, usable_models
 from orchestrator.domain.workload import TaskSize, task_size
 from orchestrator.settings import Settings
 

@@ -53,6 +53,20 @@ class CheckOutcome(Frozen):
     summary: str = ""  # at most 200 characters
     unsafe: bool = False  # code ran without a sandbox because the user asked for it
 
+    @property
+    def passed(self) -> bool:
+        """No validator rejected the files."""
+        return all(verdict.status is not CheckStatus.FAILED for verdict in self.verdicts)
+
+    @property
+    def unchecked(self) -> str:
+        """Which validators could not run and why, at most 200 characters; empty if all did."""
+        return "; ".join(
+            f"{verdict.validator} could not run: {verdict.reason}"
+            for verdict in self.verdicts
+            if verdict.status is CheckStatus.UNCHECKED
+        )[:200]
+
 
 class TextInput(Frozen):
     """A text to put into the store, such as a segment of the event log."""
@@ -97,6 +111,8 @@ class CallRecord(Frozen):
     input_tokens: int
     output_tokens: int
     latency_ms: int
+    ended_s: float = 0.0  # workflow time in seconds since the epoch
+    score: float | None = None  # of a critique or an evaluation
     ranking: tuple[str, ...] = ()  # the first candidates, best first
     passed_over: tuple[str, ...] = ()  # those before the one that was asked, with reasons
 

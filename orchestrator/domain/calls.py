@@ -1,13 +1,15 @@
 """One logical model call: whom to ask next, for how much, and what a failure changes."""
 
+from collections.abc import Sequence
+
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.breaker import Breakers
 from orchestrator.domain.errors import CallFailure, FailureKind
 from orchestrator.domain.ledger import Ledger
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import upper_bound_micro
-from orchestrator.domain.quality import with_reasoning
-from orchestrator.domain.tasks import Stage
+from orchestrator.domain.quality import min_output_tokens, output_tokens, with_reasoning
+from orchestrator.domain.tasks import Stage, TaskType
 
 MAX_ASKS = 24  # an end for calls that every model keeps failing in ever new ways
 PATIENCE_S = 5.0  # a vendor that asks for a longer wait is passed over while another one is ready
@@ -68,6 +70,15 @@ class CallLimits(Frozen):
     max_tokens: int
     min_tokens: int
 
+    @classmethod
+    def of(cls, stage: Stage, task_type: TaskType, prompt_bytes: int) -> "CallLimits":
+        """The limits of a stage, for a prompt of this size."""
+        return cls(
+            prompt_bytes=prompt_bytes,
+            max_tokens=output_tokens(stage, task_type),
+            min_tokens=min_output_tokens(stage),
+        )
+
 
 def choose(
     progress: CallProgress,
@@ -90,6 +101,13 @@ def choose(
     if not priced:
         return GiveUp(reason="no available model has a known price")
     return _affordable(progress, priced, limits, ledger, breakers, now_s)
+
+
+def in_turn(choice: Choice, name: str, waiters: Sequence[str]) -> Choice:
+    """The choice of the call `name`, which waits as well while another call waits for budget before it."""
+    if isinstance(choice, Send) and waiters and waiters[0] != name:
+        return WaitForBudget(amount_micro=choice.amount_micro)
+    return choice
 
 
 def _affordable(

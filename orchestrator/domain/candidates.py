@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Protocol
 
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.integration import MAX_ROUNDS
 from orchestrator.domain.model import ModelSpec
-from orchestrator.domain.quality import RULES
-from orchestrator.domain.routing import ModelOverride, away_from, overriding, ranked
+from orchestrator.domain.quality import JUDGES, RULES
+from orchestrator.domain.routing import ProjectModels, Work, ranking
 from orchestrator.domain.tasks import Stage, TaskType
 
 
@@ -23,22 +22,6 @@ class Role(StrEnum):
     REPAIRER = "repairer"
 
 
-class Ranked(Protocol):
-    """Models and what orders them; see `forecast.ProjectModels`."""
-
-    @property
-    def models(self) -> tuple[ModelSpec, ...]:
-        """Usable models with prices; at least one."""
-
-    @property
-    def routing(self) -> dict[TaskType, tuple[str, ...]]:
-        """Ids in order of preference."""
-
-    @property
-    def overrides(self) -> tuple[ModelOverride, ...]:
-        """What somebody wants instead."""
-
-
 class Candidates(Frozen):
     """`first` is asked if nothing goes wrong; `possible` are all that can be, while every vendor is well."""
 
@@ -46,42 +29,63 @@ class Candidates(Frozen):
     possible: tuple[ModelSpec, ...]
 
 
-def candidates_of(role: Role, task_id: str, task_type: TaskType, stage: Stage, models: Ranked) -> Candidates:
+def candidates_of(role: Role, task_id: str, task_type: TaskType, stage: Stage, models: ProjectModels) -> Candidates:
     """The models of one role in one stage of a task."""
-    ranking = ranked(stage, task_type, models.models, models.routing)
-    override = overriding(models.overrides, task_id, task_type, stage)
-    wanted = [model for name in override.models for model in ranking if model.id == name] if override else []
-    if wanted:
-        return Candidates(first=wanted[0], possible=_unique(wanted))
-    if role is Role.PLANNER:
-        return Candidates(first=ranking[0], possible=ranking[:1])
-    if role is Role.AUTHOR and stage is Stage.GENERATE:
-        return Candidates(first=ranking[0], possible=ranking[: RULES[task_type].max_iterations])
-    writers = candidates_of(Role.AUTHOR, task_id, task_type, Stage.GENERATE, models)
-    if role is Role.AUTHOR:  # who revises is who wrote
-        return writers
-    if role is Role.REPAIRER:
-        return Candidates(first=writers.first, possible=_successors(ranking, writers.possible))
-    found = [_away(role, ranking, author) for author in _authors(task_id, task_type, models)]
-    return Candidates(first=found[0], possible=_unique(found))
+    work = Work(task=task_id, type=task_type, stage=stage)
+    match role:
+        case Role.PLANNER:
+            possible = _asked(work, ("",), 1, models)
+        case Role.AUTHOR | Role.REPAIRER:
+            possible = _authors(work, models)[stage]
+        case Role.CRITIC | Role.JUDGE | Role.SECOND_JUDGE:
+            if role is Role.SECOND_JUDGE:
+                work = work.model_copy(update={"role": JUDGES[1]})
+            authors = _unique(model for found in _authors(work, models).values() for model in found)
+            possible = _asked(work, _ids(authors), _turns_of_others(task_type, models), models)
+    return Candidates(first=possible[0], possible=possible)
 
 
-def _successors(ranking: tuple[ModelSpec, ...], writers: tuple[ModelSpec, ...]) -> tuple[ModelSpec, ...]:
-    """Who repairs: the author, then in each further round so many places down the ranking from the last repairer."""
-    steps = [sum(range(round_)) for round_ in range(1, MAX_ROUNDS + 1)]
-    return _unique(ranking[(ranking.index(writer) + step) % len(ranking)] for writer in writers for step in steps)
+def _authors(work: Work, models: ProjectModels) -> dict[Stage, tuple[ModelSpec, ...]]:
+    """Who may write in each stage that writes, the expected one first."""
+    first = _asked(_at(work, Stage.GENERATE), ("",), 1, models)
+    writers = _asked(_at(work, Stage.GENERATE), _ids(first), RULES[work.type].max_iterations, models)
+    revisers = _asked(_at(work, Stage.REVISE), _ids(writers), _turns_of_others(work.type, models), models)
+    return {
+        Stage.GENERATE: writers,
+        Stage.REVISE: revisers,
+        Stage.REPAIR: _repairers(_at(work, Stage.REPAIR), _unique((*writers, *revisers)), models),
+    }
 
 
-def _authors(task_id: str, task_type: TaskType, models: Ranked) -> tuple[ModelSpec, ...]:
-    """Whose work may have to be judged, the expected author first."""
-    roles = ((Role.AUTHOR, Stage.GENERATE), (Role.AUTHOR, Stage.REVISE), (Role.REPAIRER, Stage.REPAIR))
-    found = [candidates_of(role, task_id, task_type, stage, models).possible for role, stage in roles]
-    return _unique(model for possible in found for model in possible)
+def _repairers(repair: Work, authors: tuple[ModelSpec, ...], models: ProjectModels) -> tuple[ModelSpec, ...]:
+    """In each round the last author, whoever that is by then, or one of its successors."""
+    found: tuple[ModelSpec, ...] = ()
+    for round_ in range(MAX_ROUNDS):
+        asked = _unique(ranking(_by(repair, author, round_), models)[0] for author in _ids(authors))
+        authors, found = _unique((*authors, *asked)), _unique((*found, *asked))
+    return found
 
 
-def _away(role: Role, ranking: tuple[ModelSpec, ...], author: ModelSpec) -> ModelSpec:
-    first = away_from(ranking, (author,))[0]
-    return away_from(ranking, (author, first))[0] if role is Role.SECOND_JUDGE else first
+def _asked(work: Work, authors: tuple[str, ...], turns: int, models: ProjectModels) -> tuple[ModelSpec, ...]:
+    """Who is asked, whichever of `authors` (ids) wrote and however often, below `turns`, the task has escalated."""
+    return _unique(ranking(_by(work, author, turn), models)[0] for author in authors for turn in range(turns))
+
+
+def _turns_of_others(task_type: TaskType, models: ProjectModels) -> int:
+    """How many places of the escalation matter beside the writer's own: without an override only one."""
+    return RULES[task_type].max_iterations if models.overrides else 1
+
+
+def _at(work: Work, stage: Stage) -> Work:
+    return Work(task=work.task, type=work.type, stage=stage)
+
+
+def _by(work: Work, author: str, escalations: int) -> Work:
+    return work.model_copy(update={"author": author, "escalations": escalations})
+
+
+def _ids(models: Iterable[ModelSpec]) -> tuple[str, ...]:
+    return tuple(model.id for model in models)
 
 
 def _unique(models: Iterable[ModelSpec]) -> tuple[ModelSpec, ...]:

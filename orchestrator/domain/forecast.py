@@ -16,7 +16,7 @@ from orchestrator.domain.graph import critical_path
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import Usage, cost_micro, upper_bound_micro, usd
 from orchestrator.domain.quality import with_reasoning
-from orchestrator.domain.routing import ModelOverride
+from orchestrator.domain.routing import ProjectModels
 from orchestrator.domain.tasks import Stage, TaskType
 from orchestrator.domain.workload import (
     EXPECTED_ITERATIONS_PERCENT,
@@ -48,14 +48,6 @@ class Seconds(Frozen):
     low: float
     expected: float
     high: float
-
-
-class ProjectModels(Frozen):
-    """Usable models, the tables that rank them, and what somebody wants instead."""
-
-    models: tuple[ModelSpec, ...]
-    routing: dict[TaskType, tuple[str, ...]]
-    overrides: tuple[ModelOverride, ...] = ()
 
 
 class Item(Frozen):

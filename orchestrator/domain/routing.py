@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.model import ModelSpec
-from orchestrator.domain.tasks import Stage, TaskType
+from orchestrator.domain.quality import JUDGES
+from orchestrator.domain.steps import Step, TaskState
+from orchestrator.domain.tasks import Stage, TaskSpec, TaskType
 
 # Stages that are a kind of work of their own, whatever the task's type is.
 _STAGE_TYPES = {
@@ -13,6 +15,7 @@ _STAGE_TYPES = {
     Stage.EVALUATE: TaskType.EVALUATION,
 }
 _WRITING = (Stage.GENERATE, Stage.REVISE, Stage.REPAIR)
+_JUDGING = (Stage.CRITIQUE, Stage.EVALUATE)
 
 
 def usable_models(models: tuple[ModelSpec, ...], vendors: tuple[str, ...]) -> tuple[ModelSpec, ...]:
@@ -99,3 +102,63 @@ def preferring(ranking: tuple[ModelSpec, ...], ids: Sequence[str], steps: int) -
     wanted = [model for name in ids for model in ranking if model.id == name]
     turned = wanted[steps % len(wanted) :] + wanted[: steps % len(wanted)] if wanted else []
     return (*turned, *(model for model in ranking if model not in wanted))
+
+
+class ProjectModels(Frozen):
+    """Usable models, the tables that rank them, and what somebody wants instead."""
+
+    models: tuple[ModelSpec, ...]
+    routing: dict[TaskType, tuple[str, ...]]
+    overrides: tuple[ModelOverride, ...] = ()
+
+
+class Work(Frozen):
+    """What a model is sought for. `task` is the owner: a task's id, or "project".
+
+    `author`: id of the model whose work it is about. It goes on with it, or after `escalations` its successors do; a
+    critic or judge should be somebody else. `role` tells the judges apart.
+    """
+
+    task: str
+    type: TaskType
+    stage: Stage
+    role: str = ""
+    author: str = ""
+    escalations: int = 0
+
+
+def work_of(task: TaskSpec, state: TaskState, step: Step) -> Work:
+    """The work of a step that calls a model, of a task in this state."""
+    assert step.stage is not None
+    last = state.current.author if state.current else ""
+    return Work(
+        task=task.id,
+        type=task.type,
+        stage=step.stage,
+        role=step.role,
+        author=state.first_author if step.stage is Stage.GENERATE else last,
+        escalations=state.escalations,
+    )
+
+
+def repair_of(task: TaskSpec, state: TaskState, round_: int) -> Work:
+    """The work of repairing a task in a round of integration; the first round is 1."""
+    assert state.best is not None
+    return Work(task=task.id, type=task.type, stage=Stage.REPAIR, author=state.best.author, escalations=round_ - 1)
+
+
+def ranking(work: Work, given: ProjectModels) -> tuple[ModelSpec, ...]:
+    """All models in the order in which this work is offered to them, before health and budget have their say."""
+    by_rule = _by_rule(work, ranked(work.stage, work.type, given.models, given.routing))
+    override = overriding(given.overrides, work.task, work.type, work.stage)
+    return preferring(by_rule, override.models, work.escalations) if override else by_rule
+
+
+def _by_rule(work: Work, order: tuple[ModelSpec, ...]) -> tuple[ModelSpec, ...]:
+    author = next((model for model in order if model.id == work.author), None)
+    if work.stage not in _JUDGING:
+        steps = 0 if work.stage is Stage.REVISE else work.escalations  # what was written is revised by its author
+        return escalated(order, author, steps)
+    others = (author,) if author else ()
+    first = away_from(order, others)
+    return away_from(order, (*others, *first[:1])) if work.role == JUDGES[1] else first

@@ -20,6 +20,7 @@ from orchestrator.domain.calls import (
     WaitUntil,
     after_failure,
     choose,
+    in_turn,
     is_hopeless,
 )
 from orchestrator.domain.errors import CallFailure, Fate
@@ -28,9 +29,10 @@ from orchestrator.domain.ledger import Ledger
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import Usage, cost_micro
 from orchestrator.domain.outcome import Ending, ProjectStatus, ending
-from orchestrator.domain.quality import JUDGES, RULES, min_output_tokens, output_tokens
+from orchestrator.domain.quality import RULES
 from orchestrator.domain.refs import DraftRef
-from orchestrator.domain.routing import away_from, escalated
+from orchestrator.domain.routing import ProjectModels, ranking, repair_of, work_of
+from orchestrator.domain.settlement import Outcome, settle
 from orchestrator.domain.steps import FINAL, Check, Review, Step, TaskState, TaskStatus
 from orchestrator.domain.tasks import Stage, TaskSpec
 from tests.properties.values import survives
@@ -146,14 +148,10 @@ class Run:
     def answer(self, job: Job, answer: Answer) -> None:
         """A request of a stage lands."""
         assert job.sent is not None
+        self._settle(job, job.sent, answer)
         if answer.too_large:
-            self._remember(
-                ledger=self.memory.ledger.release(job.key),
-                breakers=self.memory.breakers.on_inconclusive(job.sent.model),
-            )
             progress = self._progress(job).model_copy(update={"prompt_bytes": answer.too_large})
         else:
-            self._book(job, job.sent, answer)
             if answer.failure is None:
                 self._close_call(job)
                 self._take(job, answer, job.sent.model.id)
@@ -311,8 +309,7 @@ class Run:
             return
         progress, ledger = self._progress(job), self.memory.ledger
         choice = choose(progress, self._ranking(job), self._limits(job), ledger, self.memory.breakers, self.now_s)
-        if isinstance(choice, Send) and self.waiters and self.waiters[0] != job.slot:
-            choice = WaitForBudget(amount_micro=choice.amount_micro)
+        choice = in_turn(choice, job.slot, self.waiters)
         if not isinstance(choice, WaitForBudget):
             self._leave_queue(job)
         match choice:
@@ -342,25 +339,23 @@ class Run:
             breakers=self.memory.breakers.on_send(send.model),
         )
 
-    def _book(self, job: Job, sent: Send, answer: Answer) -> None:
-        """Ledger, breakers and our own books take the outcome."""
-        ledger, breakers, failure = self.memory.ledger, self.memory.breakers, answer.failure
+    def _settle(self, job: Job, sent: Send, answer: Answer) -> None:
+        """The core settles the request; our own books, kept apart from it, note what it really cost."""
+        outcome = Outcome(usage=answer.usage, failure=answer.failure, sent=not answer.too_large)
+        memory = self.memory
+        settled = settle(job.key, job.slot, sent, outcome, memory.ledger, memory.breakers, self.now_s)
+        self._remember(ledger=settled.ledger, breakers=settled.breakers)
+        if answer.too_large:
+            return
         self.truth.sent.append(job.key)
         self.truth.asked[job.slot] = self.truth.asked.get(job.slot, 0) + 1
+        failure = answer.failure
         if (failure and failure.fate is Fate.UNCERTAIN) or (failure is None and answer.usage is None):
-            ledger = ledger.settle_uncertain(job.key, sent.model.id)
             self.truth.lost[job.key] = sent.amount_micro
         elif answer.usage is not None:
-            actual = cost_micro(answer.usage, sent.model.prices)
-            ledger = ledger.settle(job.key, actual)
-            self.truth.bills[job.key] = min(actual, sent.amount_micro)
-        else:
-            ledger = ledger.release(job.key)
-        if failure is None:
-            breakers = breakers.on_success(sent.model)
-        else:
-            breakers = breakers.on_failure(sent.model, failure.kind, self.now_s, failure.retry_after_s, failure.message)
-        self._remember(ledger=ledger, breakers=breakers)
+            self.truth.bills[job.key] = min(cost_micro(answer.usage, sent.model.prices), sent.amount_micro)
+        assert settled.cost_micro == self.truth.bills.get(job.key, 0)
+        assert settled.uncertain_micro == self.truth.lost.get(job.key, 0)
 
     def _take(self, job: Job, answer: Answer, author: str) -> None:
         """A usable answer moves the task on."""
@@ -418,22 +413,14 @@ class Run:
         )
 
     def _ranking(self, job: Job) -> tuple[ModelSpec, ...]:
-        state = self.task(job.task)
-        author_id = state.current.author if state.current else ""
-        author = next((m for m in self.models if m.id == author_id), None)
-        others = (author,) if author else ()
-        if job.step.stage in (Stage.CRITIQUE, Stage.EVALUATE):
-            first = away_from(self.models, others)
-            return away_from(self.models, (*others, first[0])) if job.step.role == JUDGES[1] else first
-        return escalated(self.models, author, state.escalations if job.step.stage is Stage.GENERATE else 0)
+        task, state = self.by_id[job.task], self.task(job.task)
+        repairs = job.step.stage is Stage.REPAIR
+        work = repair_of(task, state, job.iteration) if repairs else work_of(task, state, job.step)
+        return ranking(work, ProjectModels(models=self.models, routing={}))
 
     def _limits(self, job: Job) -> CallLimits:
         assert job.step.stage is not None
-        return CallLimits(
-            prompt_bytes=PROMPT_BYTES,
-            max_tokens=output_tokens(job.step.stage, self.by_id[job.task].type),
-            min_tokens=min_output_tokens(job.step.stage),
-        )
+        return CallLimits.of(job.step.stage, self.by_id[job.task].type, PROMPT_BYTES)
 
     def _progress(self, job: Job) -> CallProgress:
         return self.memory.calls.get(job.slot, CallProgress())

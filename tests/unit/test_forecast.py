@@ -11,12 +11,20 @@ from activities.tools import MAX_FINDINGS_BYTES
 from orchestrator.domain import steps
 from orchestrator.domain.answers import PlannedTask
 from orchestrator.domain.assumed_plan import assumed_plan
-from orchestrator.domain.forecast import PLAN, Forecast, NoModelError, ProjectModels, Risk, forecast, risk
+from orchestrator.domain.forecast import PLAN, Forecast, NoModelError, Risk, forecast, risk
 from orchestrator.domain.integration import MAX_ROUNDS
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import PriceTier, Usage, cost_micro
 from orchestrator.domain.quality import JUDGES, RULES, output_tokens, with_reasoning
-from orchestrator.domain.routing import ModelOverride, away_from, escalated, overriding, preferring, ranked
+from orchestrator.domain.routing import (
+    ModelOverride,
+    ProjectModels,
+    away_from,
+    escalated,
+    overriding,
+    preferring,
+    ranked,
+)
 from orchestrator.domain.sizes import TEMPLATE_BYTES
 from orchestrator.domain.steps import Check, Review, TaskState
 from orchestrator.domain.tasks import Stage, TaskType
