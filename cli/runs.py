@@ -138,3 +138,18 @@ def export(
     from cli.running import export_run
 
     raise typer.Exit(export_run(project_id, output_dir, json_output=json_output, profile=profile))
+
+
+def report(
+    project_id: ProjectId,
+    open_page: Annotated[bool, typer.Option("--open", help="Show it in the web browser.")] = False,
+    json_output: Json = False,
+    profile: Profile = None,
+) -> None:
+    """Write the report of a finished run as one HTML page, and print where it is.
+
+    Graph of tasks, timeline, cost, scores, findings and audit.
+    """
+    from cli.reporting import show_report
+
+    raise typer.Exit(show_report(project_id, open_page=open_page, json_output=json_output, profile=profile))

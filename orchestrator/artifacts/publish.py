@@ -6,6 +6,7 @@ from typing import TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from orchestrator.artifacts.errors import ArtifactError
+from orchestrator.artifacts.html_report import HTML_REPORT_NAME, render_html
 from orchestrator.artifacts.manifest import Manifest, folders_of, merge_drafts, put_files, write_manifest
 from orchestrator.artifacts.report import REPORT_NAME, ReportData, render_report
 from orchestrator.artifacts.store import ArtifactStore, safe_piece
@@ -21,12 +22,12 @@ _Item = TypeVar("_Item")
 _CALLS = TypeAdapter(tuple[CallRecord, ...])
 _EVENTS = TypeAdapter(tuple[Event, ...])
 _FINDINGS = TypeAdapter(tuple[Finding, ...])
-_RESERVED = (SUMMARY_NAME, REPORT_NAME)
+_RESERVED = (SUMMARY_NAME, REPORT_NAME, HTML_REPORT_NAME)
 _ASIDE = "generated"
 
 
 async def publish(store: ArtifactStore, given: PublishInput) -> PublishResult:
-    """Writes the manifest of a project, its summary.json and REPORT.md included, and names it.
+    """Writes the manifest of a project, its summary.json, REPORT.md and report.html included, and names it.
 
     `projects/<namespace>/<project>/manifest.json` and `view.json` are replaced. A generated file that has the
     name of one of ours, or cannot exist beside another one, moves to `generated/`, which the notes say. Doing
@@ -38,19 +39,18 @@ async def publish(store: ArtifactStore, given: PublishInput) -> PublishResult:
     view = view.model_copy(update={"notes": (*view.notes, *moved)})
     calls = await _segments(store, _CALLS, given.calls)
     events = await _segments(store, _EVENTS, given.events)
-    report = render_report(
-        ReportData(
-            view=view,
-            plan=given.plan,
-            calls=calls,
-            events=events,
-            findings=await _segments(store, _FINDINGS, (given.findings,) if given.findings else ()),
-            request=await _text(store, given.project_text),
-            criteria=await _text(store, given.criteria),
-            files=tuple(files),
-        )
+    told = ReportData(
+        view=view,
+        plan=given.plan,
+        calls=calls,
+        events=events,
+        findings=await _segments(store, _FINDINGS, (given.findings,) if given.findings else ()),
+        request=await _text(store, given.project_text),
+        criteria=await _text(store, given.criteria),
+        files=tuple(files),
     )
-    refs = await put_files(store, {**files, REPORT_NAME: report.encode()})
+    reports = {REPORT_NAME: render_report(told).encode(), HTML_REPORT_NAME: render_html(told).encode()}
+    refs = await put_files(store, {**files, **reports})
     summary = await store.put(write_summary(view, calls, refs))
     own = FileRef(path=SUMMARY_NAME, sha256=summary.sha256, size=summary.size)
     manifest = Manifest(files=(*refs, own))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 REPORT_NAME = "REPORT.md"
-_MAX_ROWS = 500  # of each table that grows with the number of calls or events
+MAX_ROWS = 500  # of each table that grows with the number of calls or events
 
 
 class ReportData(Frozen):
@@ -42,12 +42,12 @@ def render_report(data: ReportData) -> str:
         plan={task.id: task for task in data.plan},
         stages=stage_costs(data.view),
         models=model_totals(data.calls),
-        calls=data.calls[:_MAX_ROWS],
-        calls_left=max(0, len(data.calls) - _MAX_ROWS),
-        events=data.events[-_MAX_ROWS:],
-        events_left=max(0, len(data.events) - _MAX_ROWS),
-        findings=data.findings[:_MAX_ROWS],
-        findings_left=max(0, len(data.findings) - _MAX_ROWS),
+        calls=data.calls[:MAX_ROWS],
+        calls_left=max(0, len(data.calls) - MAX_ROWS),
+        events=data.events[-MAX_ROWS:],
+        events_left=max(0, len(data.events) - MAX_ROWS),
+        findings=data.findings[:MAX_ROWS],
+        findings_left=max(0, len(data.findings) - MAX_ROWS),
         request=data.request,
         criteria=data.criteria,
         files=data.files,
@@ -80,7 +80,7 @@ def _environment() -> "Environment":
     environment.filters["usd"] = lambda amount: f"{usd(amount):.6f}"
     environment.filters["block"] = markdown_block
     environment.filters["score"] = lambda value: "" if value is None else f"{value:.2f}"
-    environment.filters["clock"] = _clock
+    environment.filters["clock"] = clock
     return environment
 
 
@@ -88,7 +88,8 @@ def _neutral(value: Any) -> str:
     return str(value) if isinstance(value, Verbatim) else markdown_line(str(value))
 
 
-def _clock(time_s: float) -> str:
+def clock(time_s: float) -> str:
+    """Seconds since the epoch as UTC, to the second."""
     from datetime import UTC, datetime
 
     return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M:%S")

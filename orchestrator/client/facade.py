@@ -18,6 +18,7 @@ from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from orchestrator.artifacts.export import export_manifest
+from orchestrator.artifacts.html_report import HTML_REPORT_NAME
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.catalog import ROUTING, load_catalog
 from orchestrator.client.connection import connect, connect_embedded, ensure_services
@@ -213,6 +214,13 @@ class Orchestrator:
         if manifest is None:
             raise UserInputError(f"project {project_id} has published nothing yet; 'orch-cli status' tells why")
         return await export_manifest(self._store, manifest, output_dir, project_id)
+
+    async def report(self, project_id: str) -> bytes:
+        """The report page (HTML) of a project that has ended. Raises UserInputError where it has not."""
+        ref = (await self.view(project_id)).manifest
+        if ref is None:
+            raise UserInputError(f"project {project_id} has no report yet; 'orch-cli status' tells why")
+        return await self._reader.stored.published(ref, HTML_REPORT_NAME)
 
     async def heal(self) -> None:
         """Starts the embedded server and worker again if they died. Cheap; for waiting loops."""

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from orchestrator.artifacts.manifest import read_file, read_manifest
 from orchestrator.artifacts.publish import project_name
 from orchestrator.artifacts.store import ArtifactError, ArtifactStore
 from orchestrator.contracts.project import Event, ProjectSpec, ProjectView
@@ -48,6 +49,14 @@ class StoredRuns:
     async def text(self, ref: BlobRef) -> str:
         """A stored text."""
         return (await self._get(ref)).decode(errors="replace")
+
+    async def published(self, manifest: BlobRef, path: str) -> bytes:
+        """One file of what a run published."""
+        try:
+            files = (await read_manifest(self._store, manifest)).files
+            return await read_file(self._store, next(file for file in files if file.path == path))
+        except ArtifactError as error:
+            raise PrerequisiteError(f"{error}; is this the store that the worker writes to?") from error
 
     async def planned(self, plan: Sequence[TaskSpec]) -> tuple[PlannedTask, ...]:
         """The tasks with their instructions, as a person edits them."""

@@ -58,6 +58,7 @@ def software(folder: Path) -> dict[str, bytes]:
     found = contents(folder)
     assert found.pop("summary.json")
     assert found.pop("REPORT.md")
+    assert found.pop("report.html")
     return found
 
 

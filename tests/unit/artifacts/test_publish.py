@@ -81,7 +81,7 @@ def read(files: dict[str, bytes], **options: Unpack[RunDetails]) -> tuple[dict[s
 
 def test_software_summary_and_report_are_published() -> None:
     files, _ = read({"src/a.py": b"a"}, calls=(call(), call(stage="plan", task="project", cost_micro=67)))
-    assert set(files) == {"src/a.py", "summary.json", "REPORT.md"}
+    assert set(files) == {"src/a.py", "summary.json", "REPORT.md", "report.html"}
     summary = json.loads(files["summary.json"])
     assert summary["project_id"] == PROJECT
     assert summary["status"] == "SUCCESS"
@@ -101,7 +101,7 @@ def test_software_summary_and_report_are_published() -> None:
     ]
     assert summary["calls"] == 2
     assert summary["elapsed_s"] == 12.346
-    assert {file["path"] for file in summary["files"]} == {"src/a.py", "REPORT.md"}
+    assert {file["path"] for file in summary["files"]} == {"src/a.py", "REPORT.md", "report.html"}
 
 
 def test_publishing_again_gives_the_same_manifest() -> None:
