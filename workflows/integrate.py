@@ -15,13 +15,12 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.integration import ProjectCheck, after_check, drafts, repaired_one, validators
     from orchestrator.domain.quality import RULES
     from orchestrator.domain.reopening import unfinished
-    from orchestrator.domain.routing import escalated, overriding, preferring, ranked
+    from orchestrator.domain.routing import repair_of
     from orchestrator.domain.steps import Check, TaskStatus
-    from orchestrator.domain.tasks import Stage
 
 from workflows.context import RunContext, Stopped
-from workflows.model_calls import Slot, call_model
-from workflows.tasks import brief, context_of, model_of, note_unsafe, passed, run_task, unchecked
+from workflows.model_calls import call_model
+from workflows.tasks import brief, context_of, note_unsafe, run_task
 
 
 async def integrate(ctx: RunContext) -> None:
@@ -66,9 +65,9 @@ async def _check(ctx: RunContext) -> ProjectCheck:
         return ProjectCheck(passed=True, unchecked=f"the project could not be checked: {error.cause or error}"[:200])
     note_unsafe(ctx, outcome)
     return ProjectCheck(
-        passed=passed(outcome),
+        passed=outcome.passed,
         findings=sum(v.findings for v in outcome.verdicts if v.status is CheckStatus.FAILED),
-        unchecked=unchecked(outcome),
+        unchecked=outcome.unchecked,
         summary=outcome.summary,
         detail=outcome.findings,
         paths=outcome.paths,
@@ -96,12 +95,6 @@ async def _repair(ctx: RunContext, task_id: str) -> None:
     task, state, prepared = ctx.spec_of(task_id), ctx.task(task_id), ctx.state.prepared
     assert state.best is not None and prepared is not None
     integration = ctx.state.integration
-    escalations = integration.round - 1
-    base = ranked(Stage.REPAIR, task.type, ctx.models(), ctx.routing())
-    ranking = escalated(base, model_of(ctx, state.best.author), escalations)
-    override = overriding(ctx.state.overrides, task_id, task.type, Stage.REPAIR)
-    if override:
-        ranking = preferring(ranking, override.models, escalations)
     parts = PromptParts(
         project=prepared.project,
         criteria=prepared.criteria,
@@ -111,14 +104,8 @@ async def _repair(ctx: RunContext, task_id: str) -> None:
         findings=integration.best.detail if integration.best else None,
         guidance=ctx.guidance(task_id),
     )
-    slot = Slot(
-        task=task_id,
-        stage=Stage.REPAIR,
-        task_type=task.type,
-        generation=ctx.state.generation,
-        iteration=integration.round,
-    )
-    result = await call_model(ctx, slot, ranking, parts)
+    work = repair_of(task, state, integration.round)
+    result = await call_model(ctx, work, parts, generation=ctx.state.generation, iteration=integration.round)
     if isinstance(result, GiveUp):
         ctx.state.exhausted = ctx.state.exhausted or result.exhausted
         ctx.emit("call_refused", f"repair: {result.reason}", task_id)

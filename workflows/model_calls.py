@@ -15,13 +15,12 @@ with workflow.unsafe.imports_passed_through():
         WaitUntil,
         after_failure,
         choose,
+        in_turn,
         is_hopeless,
         passed_over,
     )
     from orchestrator.domain.clock import Hold
-    from orchestrator.domain.model import ModelSpec
-    from orchestrator.domain.quality import min_output_tokens, output_tokens
-    from orchestrator.domain.tasks import TaskType
+    from orchestrator.domain.routing import ProjectModels, Work, ranking
 
 from workflows.context import RunContext
 from workflows.requests import CallSlot, Route, send_request
@@ -30,38 +29,28 @@ PROJECT = "project"  # owner of calls that belong to no task
 _RANKING_ON_RECORD = 8
 
 
-class Slot(CallSlot):
-    """The place of a call of a task, whose type sets its limits."""
-
-    task_type: TaskType
-
-
 async def call_model(
-    ctx: RunContext, slot: Slot, ranking: tuple[ModelSpec, ...], parts: PromptParts
+    ctx: RunContext, work: Work, parts: PromptParts, *, generation: int, iteration: int = 1
 ) -> CallResult | GiveUp:
     """One usable answer, or the reason why there is none. Raises Stopped if the run ends or drains first."""
+    slot = CallSlot(task=work.task, stage=work.stage, generation=generation, iteration=iteration, role=work.role)
     try:
-        return await _until_answered(ctx, slot, ranking, parts)
+        return await _until_answered(ctx, slot, work, parts)
     finally:
         if slot.name in ctx.waiters:  # the run or the task stopped meanwhile: nobody may wait behind it
             ctx.waiters.remove(slot.name)
 
 
-async def _until_answered(
-    ctx: RunContext, slot: Slot, ranking: tuple[ModelSpec, ...], parts: PromptParts
-) -> CallResult | GiveUp:
+async def _until_answered(ctx: RunContext, slot: CallSlot, work: Work, parts: PromptParts) -> CallResult | GiveUp:
+    given = ProjectModels(models=ctx.models(), routing=ctx.routing(), overrides=ctx.state.overrides)
+    order = ranking(work, given)
     progress = ctx.state.calls.get(slot.name, CallProgress())
     while True:
         await ctx.gate(slot.task)
         asked = parts.model_copy(update={"previous_error": progress.error})
-        limits = CallLimits(
-            prompt_bytes=prompt_bound(slot.stage, asked),
-            max_tokens=output_tokens(slot.stage, slot.task_type),
-            min_tokens=min_output_tokens(slot.stage),
-        )
-        choice = choose(progress, ranking, limits, ctx.state.ledger, ctx.state.breakers, ctx.now_s())
-        if isinstance(choice, Send) and ctx.waiters and ctx.waiters[0] != slot.name:
-            choice = WaitForBudget(amount_micro=choice.amount_micro)
+        limits = CallLimits.of(work.stage, work.type, prompt_bound(work.stage, asked))
+        choice = choose(progress, order, limits, ctx.state.ledger, ctx.state.breakers, ctx.now_s())
+        choice = in_turn(choice, slot.name, ctx.waiters)
         if not isinstance(choice, WaitForBudget) and slot.name in ctx.waiters:
             ctx.waiters.remove(slot.name)
         match choice:
@@ -77,9 +66,9 @@ async def _until_answered(
             case WaitForBudget(amount_micro=amount_micro):
                 await _wait_for_budget(ctx, slot, amount_micro)
             case Send():
-                skipped = passed_over(progress, ranking, choice.model, ctx.state.breakers, ctx.now_s())
+                skipped = passed_over(progress, order, choice.model, ctx.state.breakers, ctx.now_s())
                 route = Route(
-                    ranking=tuple(m.id for m in ranking[:_RANKING_ON_RECORD]),
+                    ranking=tuple(m.id for m in order[:_RANKING_ON_RECORD]),
                     passed_over=(*skipped, *ctx.forbidden()),
                 )
                 size = progress.prompt_bytes or limits.prompt_bytes
@@ -94,7 +83,7 @@ async def _until_answered(
                     return GiveUp(reason=f"no usable answer: {progress.last_failure}")
 
 
-async def _wait_for_budget(ctx: RunContext, slot: Slot, amount_micro: int) -> None:
+async def _wait_for_budget(ctx: RunContext, slot: CallSlot, amount_micro: int) -> None:
     """Until this call is the first that waits and its amount fits, or can never fit, or the run stops."""
     if slot.name not in ctx.waiters:
         ctx.waiters.append(slot.name)

@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.money import usd
     from orchestrator.domain.outcome import ProjectStatus
     from orchestrator.domain.reopening import unfinished
-    from orchestrator.domain.routing import overriding, preferring, ranked
+    from orchestrator.domain.routing import Work
     from orchestrator.domain.steps import FINAL, TaskState
     from orchestrator.domain.tasks import Stage, TaskSpec, TaskType
     from orchestrator.domain.text import one_line
@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
 from workflows import views
 from workflows.context import RunContext, Stopped
 from workflows.integrate import integrate
-from workflows.model_calls import PROJECT, Slot, call_model
+from workflows.model_calls import PROJECT, call_model
 from workflows.records import flush, publish, save_state, show_search_attributes
 from workflows.steering import Steering
 from workflows.tasks import run_tasks
@@ -112,13 +112,9 @@ class ProjectWorkflow(Steering):
     async def _plan(self) -> None:
         ctx, state = self.ctx, self.ctx.state
         assert state.prepared is not None
-        slot = Slot(task=PROJECT, stage=Stage.PLAN, task_type=TaskType.COMPLEX_REASONING, generation=state.generation)
-        ranking = ranked(Stage.PLAN, slot.task_type, ctx.models(), ctx.routing())
-        override = overriding(state.overrides, PROJECT, slot.task_type, Stage.PLAN)
-        if override:
-            ranking = preferring(ranking, override.models, 0)
+        work = Work(task=PROJECT, type=TaskType.COMPLEX_REASONING, stage=Stage.PLAN)
         parts = PromptParts(project=state.prepared.project, criteria=state.prepared.criteria)
-        result = await call_model(ctx, slot, ranking, parts)
+        result = await call_model(ctx, work, parts, generation=state.generation)
         if isinstance(result, GiveUp):
             state.failure = f"no plan: {result.reason}"
             state.exhausted = result.exhausted

@@ -12,11 +12,11 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.names import queue_for
     from orchestrator.contracts.tools import CallRecord
     from orchestrator.domain.base import Frozen
-    from orchestrator.domain.breaker import closed, opened
     from orchestrator.domain.calls import Send
     from orchestrator.domain.errors import CallFailure, FailureKind, Fate
     from orchestrator.domain.model import ModelSpec
-    from orchestrator.domain.money import cost_micro, usd
+    from orchestrator.domain.money import usd
+    from orchestrator.domain.settlement import Outcome, Settlement, settle
     from orchestrator.domain.tasks import Stage
 
 from workflows.calling import LOST_ATTEMPTS, CallContext
@@ -106,54 +106,28 @@ def _lost(model: ModelSpec, error: ActivityError | asyncio.CancelledError) -> Ca
 
 def _book(ctx: CallContext, slot: CallSlot, key: CallKey, send: Send, result: CallResult, route: Route) -> None:
     """Ledger, breaker and logs take the outcome."""
-    name, ledger = key.text(), ctx.state.ledger
-    if result.kind is CallKind.TOO_LARGE:
-        ctx.state.ledger = ledger.release(name)
-        ctx.state.breakers = ctx.state.breakers.on_inconclusive(send.model)
+    state, failure = ctx.state, result.failure
+    outcome = Outcome(usage=result.usage, failure=failure, sent=result.kind is not CallKind.TOO_LARGE)
+    doing = f"{slot.task} {slot.stage.value}"
+    settled = settle(key.text(), doing, send, outcome, state.ledger, state.breakers, ctx.now_s())
+    state.ledger, state.breakers = settled.ledger, settled.breakers
+    if not outcome.sent:
         return
-    cost, uncertain = 0, 0
-    failure = result.failure
-    unknown_usage = result.kind is CallKind.ANSWER and result.usage is None
-    if result.kind is CallKind.UNCERTAIN or unknown_usage or (failure and failure.fate is Fate.UNCERTAIN):
-        ctx.state.ledger = ledger.settle_uncertain(name, send.model.id)
-        uncertain = send.amount_micro
-        why = failure.message if failure else "the vendor reported no usage"
-        ctx.note(f"{slot.task} {slot.stage.value}: booked ${usd(uncertain):.6f} as uncertain: {why}")
-    elif result.usage is not None:
-        actual = cost_micro(result.usage, send.model.prices)
-        ctx.state.ledger = ledger.settle(name, actual)
-        cost = min(actual, send.amount_micro)
-        if actual > send.amount_micro:
-            ctx.note(f"{send.model.id} reported usage of ${usd(actual):.6f}, above the ${usd(cost):.6f} reserved")
-    else:
-        ctx.state.ledger = ledger.release(name)
-    _health(ctx, send.model, failure)
-    ctx.spend(slot.task, slot.stage.value, cost, uncertain)
-    ctx.state.records.append(_record(slot, key, send, result, cost, uncertain, route))
-    outcome = f"{failure.kind.value}: {failure.message}" if failure else result.preview
-    ctx.emit(
-        "call_settled",
-        f"{slot.stage.value} #{slot.iteration} {send.model.id} ${usd(cost):.6f} {outcome}",
-        slot.task,
-    )
-
-
-def _health(ctx: CallContext, model: ModelSpec, failure: CallFailure | None) -> None:
-    before = ctx.state.breakers
-    if failure is None:
-        after = before.on_success(model)
-    else:
-        after = before.on_failure(model, failure.kind, ctx.now_s(), failure.retry_after_s, failure.message)
-    ctx.state.breakers = after
-    for scope in opened(before, after):
-        ctx.emit("breaker_opened", f"{scope}: {after.circuit(scope).reason}")
-        ctx.note(f"{scope} was out of service ({after.circuit(scope).reason}); other models took over")
-    for scope in closed(before, after):
+    for finding in settled.findings:
+        ctx.note(finding)
+    for scope in settled.opened:
+        ctx.emit("breaker_opened", f"{scope}: {state.breakers.circuit(scope).reason}")
+    for scope in settled.closed:
         ctx.emit("breaker_closed", scope)
+    ctx.spend(slot.task, slot.stage.value, settled.cost_micro, settled.uncertain_micro)
+    state.records.append(_record(slot, key, send, result, settled, route))
+    text = f"{failure.kind.value}: {failure.message}" if failure else result.preview
+    cost = f"${usd(settled.cost_micro):.6f}"
+    ctx.emit("call_settled", f"{slot.stage.value} #{slot.iteration} {send.model.id} {cost} {text}", slot.task)
 
 
 def _record(
-    slot: CallSlot, key: CallKey, send: Send, result: CallResult, cost_micro_: int, uncertain_micro: int, route: Route
+    slot: CallSlot, key: CallKey, send: Send, result: CallResult, settled: Settlement, route: Route
 ) -> CallRecord:
     usage = result.usage
     return CallRecord(
@@ -164,8 +138,8 @@ def _record(
         role=slot.role,
         model=send.model.id,
         outcome=result.failure.kind.value if result.failure else "answer",
-        cost_micro=cost_micro_,
-        uncertain_micro=uncertain_micro,
+        cost_micro=settled.cost_micro,
+        uncertain_micro=settled.uncertain_micro,
         input_tokens=usage.input_tokens if usage else 0,
         output_tokens=usage.output_tokens if usage else 0,
         latency_ms=result.latency_ms,

@@ -12,16 +12,14 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.tools import CheckInput, CheckOutcome
     from orchestrator.domain import steps
     from orchestrator.domain.calls import GiveUp
-    from orchestrator.domain.findings import CheckStatus
-    from orchestrator.domain.model import ModelSpec
-    from orchestrator.domain.quality import JUDGES, RULES
-    from orchestrator.domain.routing import away_from, escalated, overriding, preferring, ranked
+    from orchestrator.domain.quality import RULES
+    from orchestrator.domain.routing import work_of
     from orchestrator.domain.schedule import ready, remaining_path, skip_hopeless, upstream
     from orchestrator.domain.steps import Check, Review, Step, TaskState, TaskStatus
     from orchestrator.domain.tasks import Stage, TaskSpec
 
 from workflows.context import LOST_ATTEMPTS, RunContext, Stopped
-from workflows.model_calls import Slot, call_model
+from workflows.model_calls import call_model
 
 
 class Refused(Exception):
@@ -98,15 +96,10 @@ async def _perform(ctx: RunContext, task: TaskSpec, step: Step) -> None:
         ctx.set_task(task.id, steps.checked(ctx.task(task.id), check, rules))
         return
     state = ctx.task(task.id)
-    slot = Slot(
-        task=task.id,
-        stage=step.stage,
-        task_type=task.type,
-        generation=state.generation,
-        iteration=state.iteration,
-        role=step.role,
+    parts = parts_for(ctx, task, state, step.stage)
+    result = await call_model(
+        ctx, work_of(task, state, step), parts, generation=state.generation, iteration=state.iteration
     )
-    result = await call_model(ctx, slot, _ranking(ctx, task, state, step), parts_for(ctx, task, state, step.stage))
     state = ctx.task(task.id)
     if isinstance(result, GiveUp):
         ctx.emit("call_refused", f"{step.stage.value}: {result.reason}", task.id)
@@ -130,32 +123,6 @@ def _answered(state: TaskState, step: Step, result: CallResult, task: TaskSpec) 
         )
         return steps.reviewed(state, review, rules)
     return steps.judged(state, step.role, result.score, rules)
-
-
-def model_of(ctx: RunContext, model_id: str) -> ModelSpec | None:
-    """The model with this id, if the run has it."""
-    return next((model for model in ctx.models() if model.id == model_id), None)
-
-
-def _ranking(ctx: RunContext, task: TaskSpec, state: TaskState, step: Step) -> tuple[ModelSpec, ...]:
-    assert step.stage is not None
-    ranking = _by_rule(ctx, task, state, step, step.stage)
-    override = overriding(ctx.state.overrides, task.id, task.type, step.stage)
-    return preferring(ranking, override.models, state.escalations) if override else ranking
-
-
-def _by_rule(ctx: RunContext, task: TaskSpec, state: TaskState, step: Step, stage: Stage) -> tuple[ModelSpec, ...]:
-    ranking = ranked(stage, task.type, ctx.models(), ctx.routing())
-    author = model_of(ctx, state.current.author) if state.current else None
-    if stage is Stage.GENERATE:
-        return escalated(ranking, model_of(ctx, state.first_author), state.escalations)
-    if stage is Stage.REVISE:
-        return escalated(ranking, author, 0)
-    others = (author,) if author else ()
-    if step.role == JUDGES[1]:
-        first = away_from(ranking, others)[0]
-        return away_from(ranking, (*others, first))
-    return away_from(ranking, others)
 
 
 def parts_for(ctx: RunContext, task: TaskSpec, state: TaskState, stage: Stage) -> PromptParts:
@@ -223,25 +190,11 @@ async def _validate(ctx: RunContext, task: TaskSpec) -> Check:
     ctx.emit("validated", outcome.summary, task.id)
     note_unsafe(ctx, outcome)
     return Check(
-        passed=passed(outcome),
-        unchecked=unchecked(outcome),
+        passed=outcome.passed,
+        unchecked=outcome.unchecked,
         summary=outcome.summary,
         findings=outcome.findings,
     )
-
-
-def passed(outcome: CheckOutcome) -> bool:
-    """No validator rejected the files."""
-    return all(verdict.status is not CheckStatus.FAILED for verdict in outcome.verdicts)
-
-
-def unchecked(outcome: CheckOutcome) -> str:
-    """Which validators could not run and why, empty if all did."""
-    return "; ".join(
-        f"{verdict.validator} could not run: {verdict.reason}"
-        for verdict in outcome.verdicts
-        if verdict.status is CheckStatus.UNCHECKED
-    )[:200]
 
 
 def note_unsafe(ctx: RunContext, outcome: CheckOutcome) -> None:
