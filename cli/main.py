@@ -67,7 +67,7 @@ def _spelled_out(arguments: list[str]) -> list[str]:
 
 
 def _report(error: Exception) -> int:
-    from orchestrator.domain.errors import OrchError, UserInputError
+    from orchestrator.domain.errors import OrchError, UserInputError, UserInputErrors
 
     if not isinstance(error, OrchError):
         import traceback
@@ -77,7 +77,8 @@ def _report(error: Exception) -> int:
     from cli.console import say
     from orchestrator.domain.text import one_line
 
-    say(f"error: {one_line(str(error), _MAX_ERROR)}")  # it may quote what a model or a file says
+    for line in error.problems if isinstance(error, UserInputErrors) else (str(error),):
+        say(f"error: {one_line(line, _MAX_ERROR)}")  # it may quote what a model or a file says
     return 2 if isinstance(error, UserInputError) else 1
 
 

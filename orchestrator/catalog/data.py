@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from orchestrator.domain.base import Frozen
-from orchestrator.settings.yaml_files import parse_yaml
+from orchestrator.settings.yaml_files import shaped
+from orchestrator.settings.yaml_source import parse_document
 
 # Per million tokens, in the currency of the price list.
 Money = Annotated[Decimal, Field(ge=0, le=1_000_000)]
@@ -102,4 +103,7 @@ def shipped_vendors() -> dict[str, VendorEntry]:
     """The data that ships with the package, by vendor."""
     folder = files("orchestrator.catalog").joinpath("data")
     found = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
-    return {file.name.removesuffix(".yaml"): parse_yaml(file.read_bytes(), file.name, VendorEntry)[0] for file in found}
+    return {
+        file.name.removesuffix(".yaml"): shaped(parse_document(file.read_bytes(), file.name), VendorEntry)
+        for file in found
+    }

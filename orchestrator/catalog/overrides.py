@@ -11,7 +11,8 @@ from orchestrator.catalog.data import Name, Prices, Quality, Tokens
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.errors import UserInputError
 from orchestrator.settings.catalog import CatalogSettings
-from orchestrator.settings.yaml_files import MAX_BYTES, parse_yaml
+from orchestrator.settings.yaml_files import shaped
+from orchestrator.settings.yaml_source import read_document
 
 ModelId = Annotated[str, Field(max_length=300, pattern=r"^[a-z0-9][a-z0-9_-]*:[!-~]+$")]
 
@@ -61,16 +62,12 @@ def read_overrides(settings: CatalogSettings) -> tuple[Override, ...]:
 
 
 def _read(path: Path) -> tuple[Override, ...]:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise UserInputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    content, located = parse_yaml(data, str(path), OverrideFile)
+    document = read_document(path)
+    content = shaped(document, OverrideFile, page="docs/models.md")
 
     def complaint(model_id: str) -> Callable[[str, str], UserInputError]:
         def where(field: str, words: str) -> UserInputError:
-            return located.error(("models", model_id, *((field,) if field else ())), words)
+            return document.error(("models", model_id, *((field,) if field else ())), words)
 
         return where
 

@@ -1,5 +1,6 @@
 """Errors of the project, and how a failed model call is classified."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from orchestrator.domain.base import Frozen
@@ -11,6 +12,14 @@ class OrchError(Exception):
 
 class UserInputError(OrchError):
     """Something that the user gave is wrong. The message is one line: where, what, and the fix. Exit code 2."""
+
+
+class UserInputErrors(UserInputError):
+    """Several such things at once: `problems` has one line for each, and so has the message."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
 
 
 class PrerequisiteError(OrchError):

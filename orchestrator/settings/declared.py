@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from orchestrator.domain.base import Frozen
-from orchestrator.domain.errors import UserInputError
 from orchestrator.settings.vendors import VENDORS, VendorDefinition
 from orchestrator.settings.vendors.definition import Capabilities
 
@@ -45,16 +44,15 @@ def declared_vendors(environment: Mapping[str, str], home: Path) -> dict[str, Ve
     path = Path(named).expanduser() if named else home / "vendors.yaml"
     if not named and not path.is_file():
         return {}
-    from orchestrator.settings.yaml_files import parse_yaml
+    from orchestrator.settings.yaml_files import shaped
+    from orchestrator.settings.yaml_source import read_document
 
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserInputError(f"{path}: cannot be read: {error.strerror}") from None
-    file, located = parse_yaml(data, str(path), _File, "docs/vendors/README.md", exact=False)
+    document = read_document(path, typed=True)
+    file = shaped(document, _File, page="docs/vendors/README.md")
     for name, endpoint in file.vendors.items():
         for field, wrong in _mistakes(name, endpoint):
-            raise located.error(("vendors", name, *field), wrong)
+            document.complain(("vendors", name, *field), wrong, of_name=not field)
+    document.check()
     return {name: _definition(name, endpoint) for name, endpoint in file.vendors.items()}
 
 

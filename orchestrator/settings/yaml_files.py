@@ -1,121 +1,123 @@
-"""YAML files checked against a shape; an error is one line that names file, line, column, field and fix."""
+"""Documents checked against a shape; each error names file, line, column, field and fix, all of them at once."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+import difflib
+import types
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 
-from orchestrator.domain.errors import UserInputError
+from orchestrator.domain.base import Frozen
+from orchestrator.settings.yaml_source import FieldPath, YamlDocument
 
 T = TypeVar("T", bound=BaseModel)
 
-MAX_BYTES = 1_000_000
 _SHOWN_CHARS = 60
-_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+_MAPPINGS = ("model_type", "dict_type", "model_attributes_type", "mapping_type")
+_WANTED = {
+    "bool_parsing": "true or false",
+    "int_parsing": "a whole number",
+    "float_parsing": "a number",
+    "decimal_parsing": "a number",
+    "date_from_datetime_parsing": "a date such as 2026-01-31",
+}
+_LISTS = ("tuple_type", "list_type", "set_type", "frozen_set_type")
 
-FieldPath = tuple[str | int, ...]
+
+class Section(Frozen):
+    """A shape whose names may be written with `-` or `_`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelled_out(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        found: dict[Any, Any] = {}
+        for key, value in given.items():
+            name = key.replace("-", "_") if isinstance(key, str) else key
+            if name in found:
+                raise ValueError(f"{name} is given twice, with - and with _; remove one of them")
+            found[name] = value
+        return found
 
 
-class Located(NamedTuple):
-    """How to complain about a file that was read: `error(path of the field, words)` names its line."""
+def shaped(document: YamlDocument, shape: type[T], *, page: str = "", context: Any = None) -> T:
+    """The document as `shape`; an empty document is an empty mapping.
 
-    error: Callable[[FieldPath, str], UserInputError]
-
-
-def parse_yaml(
-    data: bytes, name: str, shape: type[T], page: str = "docs/models.md", *, exact: bool = True
-) -> tuple[T, Located]:
-    """The file's content as `shape`; an empty file is an empty mapping. `name` is what errors call the file.
-
-    `page` is the page of the documentation that lists the fields. With `exact`, numbers reach the shape as text, so
-    that a price is exact.
-
-    Raises UserInputError as `file:line:column: field: what is wrong and the fix`.
+    `context` reaches the validators of the shape. Raises UserInputError with everything that is wrong.
     """
-    if len(data) > MAX_BYTES:
-        raise UserInputError(f"{name}: larger than {MAX_BYTES} bytes; is this the right file?")
+    value = {} if document.value is None else document.value
     try:
-        root = yaml.compose(data.decode("utf-8-sig"), yaml.SafeLoader)
-    except UnicodeDecodeError:
-        raise UserInputError(f"{name}: is not UTF-8 text; save it as UTF-8") from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise UserInputError(f"{name}{where}: is not YAML: {error.problem or error.context}") from None
-    except yaml.YAMLError as error:
-        raise UserInputError(f"{name}: is not YAML: {str(error).splitlines()[0]}") from None
-    except RecursionError:
-        raise UserInputError(f"{name}: nested too deeply for a file of this kind") from None
-    reader = _Reader(name, exact=exact)
-    value = reader.value(root, ()) if root is not None else {}
-    try:
-        return shape.model_validate(value), Located(reader.error)
+        found = shape.model_validate(value, context=context)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = tuple(part for part in first["loc"] if part != "[key]")
-        raise reader.error(path, _words(dict(first), page)) from None
+        for one in error.errors(include_url=False):
+            _complain(document, shape, dict(one), page)
+    document.check()
+    return found
 
 
-def _words(error: dict[str, Any], page: str) -> str:
-    if error["type"] == "missing":
-        return "is missing; add it"
+def nearest(name: str, known: Iterable[str], page: str = "") -> str:
+    """What somebody who wrote `name` may have meant: the fix of an error."""
+    names = tuple(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    return f"known names: {', '.join(names)}" + (f" ({page} describes them)" if page else "")
+
+
+def _complain(document: YamlDocument, shape: type[BaseModel], error: Mapping[str, Any], page: str) -> None:
+    whole: FieldPath = tuple(error["loc"])
+    path = tuple(part for part in whole if part != "[key]")
+    of_name = error["type"] == "extra_forbidden" or len(path) < len(whole)
     if error["type"] == "extra_forbidden":
-        return f"is not a field here; remove it or correct its name ({page} lists them)"
+        words = f"unknown name; {nearest(str(path[-1]), _names(shape, path[:-1]), page)}"
+    else:
+        words = _words(error)
+    document.complain(path, words, of_name=of_name)
+
+
+def _words(error: Mapping[str, Any]) -> str:
+    kind, got = error["type"], error["input"]
     message = str(error["msg"]).removeprefix("Value error, ")
-    got = error["input"]
+    if kind == "missing":
+        return "is missing; add it"
+    if kind == "value_error":
+        return message
+    if got is None:
+        return "has no value; give one or remove the line"
+    if kind in _MAPPINGS:
+        return "must be a list of 'name: value' lines"
+    if kind in _LISTS:
+        return "must be a list, such as [a, b]"
+    if isinstance(got, list | tuple | dict) and kind.endswith(("_type", "_parsing")):
+        return f"must be one value, not a {'mapping' if isinstance(got, dict) else 'list'}"
+    if kind in ("enum", "literal_error"):
+        known = [one.strip("' ") for one in error["ctx"]["expected"].replace(" or ", ", ").split(",")]
+        return f"unknown value {repr(got)[:_SHOWN_CHARS]}; {nearest(str(got), known)}"
+    if kind in _WANTED:
+        return f"must be {_WANTED[kind]}; got {repr(got)[:_SHOWN_CHARS]}"
     shown = "" if isinstance(got, dict | list) else f"; got {repr(got)[:_SHOWN_CHARS]}"
     return f"{message[0].lower()}{message[1:]}{shown}"
 
 
-class _Reader:
-    """Turns nodes into values and remembers where each stood."""
+def _names(shape: Any, path: FieldPath) -> tuple[str, ...]:
+    """The names of the fields of the section at `path` of `shape`."""
+    for part in path:
+        shape = _bare(shape)
+        if isinstance(shape, type) and issubclass(shape, BaseModel):
+            shape = shape.model_fields[str(part)].annotation
+        else:  # a mapping's values, a list's items
+            shape = get_args(shape)[-1 if get_origin(shape) is dict else 0]
+    shape = _bare(shape)
+    return tuple(shape.model_fields) if isinstance(shape, type) and issubclass(shape, BaseModel) else ()
 
-    def __init__(self, name: str, *, exact: bool) -> None:
-        self._name = name
-        self._exact = exact
-        self._marks: dict[FieldPath, yaml.Mark] = {}
-        self._seen: set[int] = set()
-        self._scalars = yaml.SafeLoader("")
 
-    def value(self, node: yaml.Node, path: FieldPath) -> Any:
-        """The value of `node`, which stands at `path`."""
-        self._marks.setdefault(path, node.start_mark)
-        if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node, path)
-        if id(node) in self._seen:
-            raise self.error(path, "is a repeated anchor; write the values out")
-        if node.tag not in _COLLECTIONS:
-            self._marks[path] = node.start_mark
-            raise self.error(path, "has a YAML tag; remove it")
-        self._seen.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
-        found: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else ""
-            here = (*path, key)
-            if not key or key in found:
-                self._marks[here] = key_node.start_mark
-                raise self.error(here, "is given twice; remove one of them" if key else "is no name")
-            self._marks[here] = key_node.start_mark
-            found[key] = self.value(value_node, here)
-        return found
-
-    def _scalar(self, node: yaml.ScalarNode, path: FieldPath) -> Any:
-        if self._exact and node.tag in ("tag:yaml.org,2002:float", "tag:yaml.org,2002:int"):
-            return node.value.replace("_", "")
-        try:
-            return self._scalars.construct_object(node)
-        except (yaml.YAMLError, ValueError):
-            raise self.error(path, f"has a value that cannot be read: {repr(node.value)[:_SHOWN_CHARS]}") from None
-
-    def error(self, path: FieldPath, words: str) -> UserInputError:
-        """The error of the field at `path`, or of the nearest one above it that stands in the file."""
-        known = path
-        while known and known not in self._marks:
-            known = known[:-1]
-        mark = self._marks.get(known)
-        where = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
-        field = "".join(char if char.isprintable() else "?" for char in ".".join(str(part) for part in path))
-        return UserInputError(f"{self._name}{where}: {field}: {words}" if field else f"{self._name}{where}: {words}")
+def _bare(shape: Any) -> Any:
+    """`shape` without what wraps it: annotations, `| None`."""
+    while True:
+        if get_origin(shape) is Annotated:
+            shape = get_args(shape)[0]
+        elif get_origin(shape) in (Union, types.UnionType):
+            shape = next(one for one in get_args(shape) if one is not type(None))
+        else:
+            return shape

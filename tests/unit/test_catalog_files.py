@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from orchestrator.catalog import Catalog, CatalogEntry, open_catalog
-from orchestrator.catalog.data import Prices, RateStep, VendorEntry
+from orchestrator.catalog.data import Prices, RateStep
 from orchestrator.catalog.overrides import ModelOverride
 from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.model import ModelSpec
 from orchestrator.settings import load_settings
-from orchestrator.settings.yaml_files import parse_yaml
+from orchestrator.settings.yaml_source import parse_document
 
 GATEWAY = "context_tokens: 131072, max_output_tokens: 8192"
 STEP = "{from_input_tokens: 9, input: 1, output: 1}"
@@ -105,24 +105,27 @@ def test_a_second_file_wins_and_must_exist(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "unknown field": ("models:\n  openai:gpt-4o:\n    price: 1\n", "3:5: models.openai:gpt-4o.price: is not a field"),
-    "at the top": ("vendors: {}\n", "1:1: vendors: is not a field here; remove it"),
+    "unknown field": (
+        "models:\n  openai:gpt-4o:\n    price: 1\n",
+        "3:5: models.openai:gpt-4o.price: unknown name; did you mean 'prices'?",
+    ),
+    "at the top": ("vendors: {}\n", "1:1: vendors: unknown name; known names: models (docs/models.md"),
     "negative": (
         "models:\n  openai:gpt-4o:\n    prices: {input: -1, output: 2}\n",
-        "3:14: models.openai:gpt-4o.prices.input: input should be greater than or equal to 0; got '-1'",
+        "3:21: models.openai:gpt-4o.prices.input: input should be greater than or equal to 0; got '-1'",
     ),
     "not a number": (
         "models:\n  openai:gpt-4o:\n    prices: {input: cheap, output: 2}\n",
-        "3:14: models.openai:gpt-4o.prices.input: input should be a valid decimal; got 'cheap'",
+        "3:21: models.openai:gpt-4o.prices.input: must be a number; got 'cheap'",
     ),
-    "nan": ("models: {openai:gpt-4o: {prices: {input: .nan, output: 2}}}", "prices.input: input should be a"),
+    "nan": ("models: {openai:gpt-4o: {prices: {input: .nan, output: 2}}}", "prices.input: must be a number; got"),
     "half a price": (
         "models:\n  openai:gpt-4o:\n    prices: {input: 1}\n",
         "3:5: models.openai:gpt-4o.prices.output: is missing; add it",
     ),
     "currency": (
         "models: {openai:gpt-4o: {prices: {currency: EUR, input: 1, output: 1}}}",
-        "'USD' or 'RUB'; got 'EUR'",
+        "unknown value 'EUR'; known names: USD, RUB",
     ),
     "tiers": (
         f"models: {{openai:gpt-4o: {{prices: {{input: 1, output: 1, tiers: [{STEP}, {STEP}]}}}}}}",
@@ -135,14 +138,14 @@ WRONG = {
     ),
     "more out than in": (
         "models:\n  openai:gpt-4o:\n    max_output_tokens: 999999\n",
-        "3:5: models.openai:gpt-4o.max_output_tokens: the output limit is above the context window",
+        "3:24: models.openai:gpt-4o.max_output_tokens: the output limit is above the context window",
     ),
     "taken name": (
         "models:\n  openai:gpt-4o:\n    aliases: [grok-4.7]\n",
-        "3:5: models.openai:gpt-4o.aliases: 'grok-4.7' already means xai:grok-4.7; choose another name",
+        "3:14: models.openai:gpt-4o.aliases: 'grok-4.7' already means xai:grok-4.7; choose another name",
     ),
     "twice": ("models:\n  openai:gpt-4o: {}\n  openai:gpt-4o: {}\n", "3:3: models.openai:gpt-4o: is given twice"),
-    "no mapping": ("- a\n", "models.yaml:1:1: input should be a valid dictionary"),
+    "no mapping": ("- a\n", "models.yaml:1:1: must be a list of 'name: value' lines"),
     "not yaml": ("models: {\n", ":2:1: is not YAML:"),
     "anchor": ("models: {a:b: &x {quality: 1}, c:d: *x}", "is a repeated anchor; write the values out"),
     "tag": ("models: !!python/object:os.system {}", ":1:9: models: has a YAML tag; remove it"),
@@ -163,10 +166,10 @@ def test_a_wrong_file_gets_one_line_with_place_field_and_fix(text: str, says: st
 
 
 def test_a_file_that_is_not_text_or_too_large_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserInputError, match="f: is not UTF-8 text"):
-        parse_yaml(b"\xff\xfe\x00", "f", VendorEntry)
+    with pytest.raises(UserInputError, match="f:1:1: is not UTF-8 text"):
+        parse_document(b"\xff\xfe\x00", "f")
     with pytest.raises(UserInputError, match="f: larger than 1000000 bytes"):
-        parse_yaml(b"#" * 1_000_001, "f", VendorEntry)
+        parse_document(b"#" * 1_000_001, "f")
 
 
 def test_the_document_names_every_field() -> None:

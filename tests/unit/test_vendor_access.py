@@ -190,16 +190,16 @@ vendors:
     ("text", "message"),
     [
         ("vendors:\n  a:\n    key: A_KEY\n", "2:3: vendors.a.base_url: is missing"),
-        ("vendors:\n  a:\n    base_url: ftp://x\n", "3:5: vendors.a.base_url: give an address such as"),
-        ("vendors:\n  a:\n    base_url: https://u:p@x/v1\n", "3:5: vendors.a.base_url: must have no credentials"),
-        ("vendors:\n  a:\n    base_url: https://x\n\n    key: sk-abc\n", "5:5: vendors.a.key: give the name of an"),
+        ("vendors:\n  a:\n    base_url: ftp://x\n", "3:15: vendors.a.base_url: give an address such as"),
+        ("vendors:\n  a:\n    base_url: https://u:p@x/v1\n", "3:15: vendors.a.base_url: must have no credentials"),
+        ("vendors:\n  a:\n    base_url: https://x\n\n    key: sk-abc\n", "5:10: vendors.a.key: give the name of an"),
         (
             "vendors:\n  a:\n    base_url: https://x\n    capabilites: {}\n",
-            "4:5: vendors.a.capabilites: is not a",
+            "4:5: vendors.a.capabilites: unknown name; did you mean 'capabilities'?",
         ),
         (
             "vendors:\n  a:\n    base_url: https://x\n    capabilities:\n      stop: yes\n      thinking: loud\n",
-            "6:7: vendors.a.capabilities.thinking: input should be 'apart' or 'inline'",
+            "6:17: vendors.a.capabilities.thinking: unknown value 'loud'; known names: apart, inline",
         ),
         (
             "vendors:\n  openai:\n    base_url: https://x\n",
@@ -207,7 +207,7 @@ vendors:
         ),
         ("vendors:\n  A b:\n    base_url: https://x\n", "2:3: vendors.A b: is no name of a vendor"),
         ("vendors: [\n", "2:1: is not YAML"),
-        ("- a\n", "1:1: input should be"),
+        ("- a\n", "1:1: must be a list of 'name: value' lines"),
     ],
 )
 def test_an_error_in_the_file_names_file_line_and_field(tmp_path: Path, text: str, message: str) -> None:
