@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.steps import FINAL
 
 from workflows import views
+from workflows.calling import CallContext
 from workflows.context import RunContext
 
 _STATUS = SearchAttributeKey.for_keyword("OrchStatus")
@@ -37,7 +38,7 @@ async def publish(ctx: RunContext) -> ProjectView:
     """Reconcile uncertain charges, decide the status, store manifest and report."""
     state = ctx.state
     ctx.ending = True
-    await _reconcile(ctx)
+    await reconcile(ctx)
     end = ending(
         list(state.tasks.values()),
         state.integration,
@@ -76,7 +77,7 @@ async def publish(ctx: RunContext) -> ProjectView:
     )
 
 
-async def _reconcile(ctx: RunContext) -> None:
+async def reconcile(ctx: CallContext) -> None:
     """Uncertain calls that did finish get their actual cost."""
     ledger = ctx.state.ledger
     if not ledger.uncertain:
@@ -99,7 +100,7 @@ async def _reconcile(ctx: RunContext) -> None:
         ctx.emit("reconciled", f"{key} cost ${usd(actual):.6f}")
 
 
-async def flush(ctx: RunContext) -> None:
+async def flush(ctx: CallContext) -> None:
     """Event log and call records go to the store."""
     state = ctx.state
     if state.records:
@@ -111,7 +112,7 @@ async def flush(ctx: RunContext) -> None:
     state.events = []
 
 
-async def _store(ctx: RunContext, text: str) -> BlobRef:
+async def _store(ctx: CallContext, text: str) -> BlobRef:
     stored: BlobRef = await ctx.tool(names.ACTIVITY_STORE_TEXT, TextInput(text=text), BlobRef, "log segment")
     return stored
 

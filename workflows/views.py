@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.steps import FINAL
     from orchestrator.domain.tasks import TaskSpec
 
+from workflows.calling import CallContext
 from workflows.context import RunContext
 from workflows.model_calls import PROJECT
 
@@ -79,10 +80,11 @@ def project_view(ctx: RunContext, end: Ending | None = None, with_tasks: bool = 
         tasks_total=len(state.plan),
         tasks=tuple(task_view(ctx, task) for task in state.plan) if end or with_tasks else (),
         spent_by_stage=own.by_stage if own else {},
+        architecture=state.architecture,
     )
 
 
-def events_page(ctx: RunContext, since: int) -> EventPage:
+def events_page(ctx: CallContext, since: int) -> EventPage:
     """Events after sequence number `since`, at most 500, and where the earlier ones are."""
     events, state = ctx.state.events, ctx.state
     first = events[0].seq if events else state.next_event
@@ -91,7 +93,7 @@ def events_page(ctx: RunContext, since: int) -> EventPage:
     return EventPage(events=tuple(events[skip : skip + EVENTS_PAGE]), segments=segments)
 
 
-def breaker_views(ctx: RunContext) -> tuple[BreakerView, ...]:
+def breaker_views(ctx: CallContext) -> tuple[BreakerView, ...]:
     """Every circuit that has seen a failure."""
     return tuple(
         BreakerView(
@@ -150,7 +152,7 @@ def tasks_done(ctx: RunContext) -> int:
     return sum(task.status in FINAL for task in ctx.state.tasks.values())
 
 
-def calls(ctx: RunContext) -> int:
+def calls(ctx: CallContext) -> int:
     """Requests that were settled."""
     return sum(spending.calls for spending in ctx.state.spending.values())
 
