@@ -120,16 +120,16 @@ def _book(ctx: CallContext, slot: CallSlot, key: CallKey, send: Send, result: Ca
     for scope in settled.closed:
         ctx.emit("breaker_closed", scope)
     ctx.spend(slot.task, slot.stage.value, settled.cost_micro, settled.uncertain_micro)
-    state.records.append(_record(slot, key, send, result, settled, route))
+    state.records.append(_record(slot, key, send, result, settled, route, ctx.now_s()))
     text = f"{failure.kind.value}: {failure.message}" if failure else result.preview
     cost = f"${usd(settled.cost_micro):.6f}"
     ctx.emit("call_settled", f"{slot.stage.value} #{slot.iteration} {send.model.id} {cost} {text}", slot.task)
 
 
 def _record(
-    slot: CallSlot, key: CallKey, send: Send, result: CallResult, settled: Settlement, route: Route
+    slot: CallSlot, key: CallKey, send: Send, result: CallResult, settled: Settlement, route: Route, ended_s: float
 ) -> CallRecord:
-    usage = result.usage
+    usage, critique = result.usage, result.critique
     return CallRecord(
         key=key.text(),
         task=slot.task,
@@ -143,6 +143,8 @@ def _record(
         input_tokens=usage.input_tokens if usage else 0,
         output_tokens=usage.output_tokens if usage else 0,
         latency_ms=result.latency_ms,
+        ended_s=ended_s,
+        score=critique.score if critique else result.score,
         ranking=route.ranking,
         passed_over=route.passed_over,
     )
