@@ -20,7 +20,7 @@ from cli.resuming import ResumeOptions, first_view, resume_run
 from cli.session import run_async, settings_for
 from cli.steering import parsed
 from orchestrator.artifacts.export import check_target
-from orchestrator.catalog import ROUTING, load_catalog
+from orchestrator.catalog import ROUTING, catalog_here
 from orchestrator.catalog.simulated import SIMULATED_ROUTING
 from orchestrator.client.facade import Orchestrator
 from orchestrator.client.model_names import model_resolver
@@ -78,7 +78,7 @@ def launch(options: StartOptions) -> int:
         return resume_run(_resume_options(options))
     dry_run = _dry_run(options)
     settings = settings_for(options.profile)
-    catalog = cache(lambda: load_catalog(settings))
+    catalog = cache(lambda: catalog_here(settings))
     file = load_project_file(Path(options.file), model_resolver(catalog)) if options.file else ProjectFile()
     request = request_from(options, file)
     project_id = new_project_id(request.project)
@@ -91,7 +91,7 @@ def launch(options: StartOptions) -> int:
     spec = build_spec(
         request,
         project_id=project_id,
-        models=catalog(),
+        models=catalog().models,
         routing=ROUTING,
         simulated_routing=SIMULATED_ROUTING,
         embedded=settings.embedded,

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from cli.console import say, show, show_json
 from cli.session import checked_id, operator, run_async, settings_for
-from orchestrator.catalog import load_catalog
+from orchestrator.catalog import catalog_here
 from orchestrator.client.facade import Orchestrator
 from orchestrator.client.model_names import model_resolver
 from orchestrator.client.spec import parse_concurrency, parse_time_limit
@@ -59,7 +59,7 @@ def override_model_of_task(
     settings = settings_for(profile)
     if stage is not None and stage not in _STAGES:
         raise UserInputError(f"--stage: unknown stage {stage[:60]!r}; {nearest(stage, _STAGES)}")
-    resolve = model_resolver(lambda: load_catalog(settings))
+    resolve = model_resolver(lambda: catalog_here(settings))
     request = OverrideModel(
         by=operator(), task=task, stage=Stage(stage) if stage else None, model=parsed("MODEL", resolve, model)
     )

@@ -13,6 +13,9 @@ from orchestrator.domain.model import ModelSpec, find_model
 from orchestrator.settings import Settings
 from orchestrator.settings.catalog import catalog_settings
 
+_SHOWN_CHARS = 60
+_LIKENESS = 0.5  # of a name that is suggested instead
+
 
 class Catalog(Frozen):
     """The models of one day. `entries` are all of them, `models` those that are neither retired nor missing."""
@@ -34,10 +37,12 @@ class Catalog(Frozen):
         if gone is not None:
             entry = next(entry for entry in self.entries if entry.spec.id == gone.id)
             raise UserInputError(f"{gone.id}: {self.why_gone(entry)}; 'orch-cli models' lists what can be asked")
-        names = [alias for model in self.models for alias in (model.id, model.model, *model.aliases)]
-        near = difflib.get_close_matches(name, names, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "'orch-cli models' lists all"
-        raise UserInputError(f"{name[:80]!r} is no model; {hint}")
+        raise UserInputError(f"unknown model {name[:_SHOWN_CHARS]!r}; {self._nearest(name)}")
+
+    def _nearest(self, name: str) -> str:
+        ids = {known.casefold(): m.id for m in self.models for known in (m.model, m.id, *m.aliases)}
+        near = difflib.get_close_matches(name[:_SHOWN_CHARS].casefold(), ids, n=1, cutoff=_LIKENESS)
+        return f"did you mean '{ids[near[0]]}'?" if near else "'orch-cli models' lists them"
 
     def why_gone(self, entry: CatalogEntry) -> str:
         """Why a model cannot be asked on this day, whoever has a key; empty where it can."""

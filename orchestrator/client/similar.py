@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from orchestrator.client.reading import ProjectRow
 from orchestrator.client.resuming import RESUMABLE
+from orchestrator.client.words import ASKING, CONNECTING
 from orchestrator.contracts.project import ProjectStatus
 from orchestrator.domain.base import Frozen
 
@@ -14,35 +15,7 @@ MAX_KEYWORDS_CHARS = 1200  # Temporal warns of memos above 2 KiB
 _MAX_SHOWN = 5
 _FINISHED = (ProjectStatus.SUCCESS, ProjectStatus.COMPLETED_DEGRADED)
 _MIN_WORD_CHARS = 3
-_FILLER = frozenset(
-    [
-        "and",
-        "are",
-        "build",
-        "create",
-        "for",
-        "from",
-        "has",
-        "have",
-        "implement",
-        "into",
-        "its",
-        "make",
-        "must",
-        "not",
-        "should",
-        "that",
-        "the",
-        "this",
-        "use",
-        "uses",
-        "using",
-        "which",
-        "will",
-        "with",
-        "write",
-    ]
-)
+_FILLER = CONNECTING | ASKING
 
 
 class Similar(Frozen):

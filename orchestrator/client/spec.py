@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 
+from orchestrator.client.words import CONNECTING
 from orchestrator.contracts.project import OnExhausted, ProjectSpec, Timeouts
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.limits import MAX_CONCURRENCY, MAX_TIME_LIMIT_S
@@ -30,7 +31,6 @@ CLUSTER_CONTINUE_AFTER_EVENTS = 4000
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 _SLUG_CHARS = 32
-_FILLER = {"a", "an", "and", "by", "for", "in", "of", "on", "that", "the", "to", "using", "which", "with"}
 
 
 class ProjectRequest(Frozen):
@@ -113,7 +113,7 @@ def parse_on_exhausted(raw: str) -> OnExhausted:
 
 def new_project_id(project: str) -> str:
     """A readable id of `[a-z0-9-]`: words of the text, and a random suffix that makes it unique."""
-    words = [word for word in re.findall(r"[a-z0-9]+", project.lower()) if word not in _FILLER]
+    words = [word for word in re.findall(r"[a-z0-9]+", project.lower()) if word not in CONNECTING]
     slug = ""
     for word in words:
         longer = f"{slug}-{word}" if slug else word[:_SLUG_CHARS]

@@ -76,7 +76,7 @@ def test_a_wrong_file_of_the_user_is_one_line_and_code_2(command: tuple[str, ...
     (home / "models.yaml").write_text("models:\n  openai:gpt-4o:\n    price: 1\n")
     outcome = orch(*command)
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
-    assert outcome.err.startswith(f"error: {home / 'models.yaml'}:3:5: models.openai:gpt-4o.price: is not a field here")
+    assert outcome.err.startswith(f"error: {home / 'models.yaml'}:3:5: models.openai:gpt-4o.price: unknown name")
 
 
 def test_a_check_asks_every_model_of_every_vendor_once_and_says_what_it_cost(server: FakeVendorServer) -> None:
@@ -133,7 +133,7 @@ def test_what_does_not_answer_is_named_and_the_others_are_asked_all_the_same(ser
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("gpt-6-lunar", "'gpt-6-lunar' is no model; did you mean"),
+        ("gpt-6-lunar", "unknown model 'gpt-6-lunar'; did you mean 'openai:gpt-6-luna'?"),
         ("gpt-6-luna", "openai:gpt-6-luna cannot be asked: no key: set OPENAI_API_KEY"),
     ],
 )

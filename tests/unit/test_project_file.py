@@ -1,9 +1,11 @@
 """Project files: what they may say, and where an error is reported."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from orchestrator.catalog import Catalog
 from orchestrator.client.model_names import model_resolver
 from orchestrator.client.project_file import MAX_FILE_BYTES, ProjectFile, load_project_file
 from orchestrator.contracts.project import OnExhausted
@@ -16,7 +18,7 @@ MODELS = tuple(
     ModelSpec(id=f"v:{name}", vendor="v", model=name, context_tokens=1000, max_output_tokens=100, aliases=aliases)
     for name, aliases in (("small", ("tiny",)), ("large", ()))
 )
-RESOLVE = model_resolver(lambda: MODELS)
+RESOLVE = model_resolver(lambda: Catalog(day=date(2026, 1, 1), entries=(), models=MODELS))
 
 
 def load(tmp_path: Path, content: str | bytes) -> ProjectFile:
