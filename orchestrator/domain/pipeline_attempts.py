@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from orchestrator.domain import calls
 from orchestrator.domain.base import Frozen
-from orchestrator.domain.breaker import TRANSIENT, Breakers
+from orchestrator.domain.breaker import TRANSIENT, Breakers, CircuitState
 from orchestrator.domain.calls import CallLimits, CallProgress, Choice, GiveUp, Send, WaitUntil, choose
 from orchestrator.domain.errors import CallFailure, FailureKind
 from orchestrator.domain.ledger import Ledger
@@ -13,8 +13,7 @@ from orchestrator.domain.pipeline import DEFAULT_MAX_TOKENS, LlmStep, RetryPolic
 
 RETRY_ON = TRANSIENT  # what is tried again where a step does not say
 _MIN_TOKENS = 256
-# Not the doing of the model: the request was lost on our side, and costs no retry.
-_OUR_LOSS = frozenset((FailureKind.LOST,))
+_PROBE_S = 0.5  # a probe of another step is under way: when to look again
 
 
 class PipelineStage(StrEnum):
@@ -29,62 +28,59 @@ class Attempts(Frozen):
     progress: CallProgress = CallProgress()
     retries: int = 0
     retry_at_s: float = 0.0
+    made: int = 0  # requests that failed
     last: FailureKind | None = None
-    made: int = 0  # requests that were sent
 
 
 def limits_of(step: LlmStep, prompt_bytes: int) -> CallLimits:
     """The sizes of a step's call. A limit that the step states is never lowered to fit the budget."""
     wanted = step.max_tokens or DEFAULT_MAX_TOKENS
-    return CallLimits(
-        prompt_bytes=prompt_bytes,
-        max_tokens=wanted,
-        min_tokens=step.max_tokens or min(_MIN_TOKENS, wanted),
-    )
+    least = step.max_tokens or min(_MIN_TOKENS, wanted)
+    return CallLimits(prompt_bytes=prompt_bytes, max_tokens=wanted, min_tokens=least)
 
 
-def next_request(
+def next_attempt(
     attempts: Attempts,
+    step: LlmStep,
     models: tuple[ModelSpec, ...],
     limits: CallLimits,
     ledger: Ledger,
     breakers: Breakers,
     now_s: float,
-) -> Choice:
-    """The next move. `models` are the step's own and its fallbacks, in order; those that failed for good are passed."""
+) -> tuple[Attempts, Choice]:
+    """The next move. `models` are the step's own and its fallbacks, in order; those that failed for good are passed.
+
+    A model whose circuit is open is passed at once. Where no other is left, a remaining retry is spent on waiting for
+    the end of the outage.
+    """
     choice = choose(attempts.progress, models, limits, ledger, breakers, now_s)
-    if isinstance(choice, GiveUp) and not choice.exhausted and attempts.progress.last_failure:
-        return GiveUp(reason=attempts.progress.last_failure)
-    if isinstance(choice, Send) and attempts.retries and attempts.retry_at_s > now_s:
-        return WaitUntil(time_s=attempts.retry_at_s)
-    return choice
+    if isinstance(choice, Send | WaitUntil) and attempts.retry_at_s > now_s:
+        return attempts, WaitUntil(time_s=attempts.retry_at_s)
+    if not isinstance(choice, GiveUp) or choice.exhausted:
+        return attempts, choice
+    back_s = [_back_at_s(model, breakers, now_s) for model in models if model.id not in attempts.progress.unsuitable]
+    if back_s and attempts.progress.ask <= calls.MAX_ASKS and attempts.retries < step.retry.max_retries:
+        waiting = attempts.model_copy(update={"retries": attempts.retries + 1, "retry_at_s": min(back_s)})
+        return waiting, WaitUntil(time_s=waiting.retry_at_s)
+    return attempts, GiveUp(reason=attempts.progress.last_failure or choice.reason)
 
 
-def after_failure(attempts: Attempts, step: LlmStep, sent: Send, failure: CallFailure, now_s: float) -> Attempts:
+def after_attempt(attempts: Attempts, step: LlmStep, sent: Send, failure: CallFailure, now_s: float) -> Attempts:
     """What the next request does differently: the same model after a delay, or the next one at once."""
     learned = calls.after_failure(attempts.progress, sent, failure)
-    changed = attempts.model_copy(update={"progress": learned, "last": failure.kind, "made": attempts.made + 1})
-    if failure.kind in _OUR_LOSS or _worth_another_word(learned, sent, failure):
+    changed = attempts.model_copy(update={"progress": learned, "made": attempts.made + 1, "last": failure.kind})
+    if failure.kind is FailureKind.LOST or _another_word(step, learned, sent, failure):
         return changed
+    others = tuple(name for name in learned.unsuitable if name != sent.model.id)
     if failure.kind in (step.retry.retry_on or RETRY_ON) and attempts.retries < step.retry.max_retries:
-        delay_s = max(step.retry.delay_s(attempts.retries), failure.retry_after_s or 0.0)
-        kept = tuple(name for name in learned.unsuitable if name != sent.model.id)
-        return changed.model_copy(
-            update={
-                "progress": learned.model_copy(update={"unsuitable": kept}),
-                "retries": attempts.retries + 1,
-                "retry_at_s": now_s + delay_s,
-            }
-        )
-    passed = (*(name for name in learned.unsuitable if name != sent.model.id), sent.model.id)
-    return changed.model_copy(
-        update={"progress": learned.model_copy(update={"unsuitable": passed}), "retries": 0, "retry_at_s": 0.0}
-    )
-
-
-def _worth_another_word(learned: CallProgress, sent: Send, failure: CallFailure) -> bool:
-    """An answer that was cut off gets a higher limit, and one that broke its schema is shown the error, once."""
-    return failure.kind in (FailureKind.TRUNCATED, FailureKind.INVALID) and sent.model.id not in learned.unsuitable
+        retried = {
+            "progress": learned.model_copy(update={"unsuitable": others}),
+            "retries": attempts.retries + 1,
+            "retry_at_s": now_s + max(step.retry.delay_s(attempts.retries), failure.retry_after_s or 0.0),
+        }
+        return changed.model_copy(update=retried)
+    passed = learned.model_copy(update={"unsuitable": (*others, sent.model.id)})
+    return changed.model_copy(update={"progress": passed, "retries": 0, "retry_at_s": 0.0})
 
 
 def transform_delay_s(retry: RetryPolicy, failures: int, kind: FailureKind) -> float | None:
@@ -92,3 +88,17 @@ def transform_delay_s(retry: RetryPolicy, failures: int, kind: FailureKind) -> f
     if failures > retry.max_retries or (retry.retry_on and kind not in retry.retry_on):
         return None
     return retry.delay_s(failures - 1)
+
+
+def _another_word(step: LlmStep, learned: CallProgress, sent: Send, failure: CallFailure) -> bool:
+    """The same model again, which costs no retry: with a higher limit, or shown why its JSON was not the schema's."""
+    if sent.model.id in learned.unsuitable:
+        return False
+    return failure.kind is FailureKind.INVALID or (failure.kind is FailureKind.TRUNCATED and step.max_tokens is None)
+
+
+def _back_at_s(model: ModelSpec, breakers: Breakers, now_s: float) -> float:
+    """When a model that is out may be asked again."""
+    circuits = [breakers.circuit(scope) for scope in (model.vendor, model.id)]
+    ends = [each.open_until_s for each in circuits if each.state is CircuitState.OPEN]
+    return max([*ends, now_s + _PROBE_S])
