@@ -9,7 +9,6 @@ from orchestrator.catalog import catalog_here
 from orchestrator.client.facade import Orchestrator
 from orchestrator.client.model_names import model_resolver
 from orchestrator.client.spec import parse_concurrency, parse_time_limit
-from orchestrator.client.yaml_source import nearest
 from orchestrator.contracts.messages import (
     MAX_GUIDANCE_CHARS,
     UPDATES,
@@ -24,6 +23,7 @@ from orchestrator.contracts.messages import (
 from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.tasks import Stage
 from orchestrator.domain.text import one_line
+from orchestrator.settings.yaml_files import nearest
 
 T = TypeVar("T")
 _STAGES = tuple(stage.value for stage in Stage)

@@ -7,6 +7,7 @@ from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 
 from orchestrator.client.words import CONNECTING
 from orchestrator.contracts.project import OnExhausted, ProjectSpec, Timeouts
+from orchestrator.domain.apps import ArchitectureWishes, DependencyPolicy, EnhanceMode, UserCommand
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.limits import MAX_CONCURRENCY, MAX_TIME_LIMIT_S
 from orchestrator.domain.model import ModelSpec
@@ -30,6 +31,7 @@ EMBEDDED_CONTINUE_AFTER_EVENTS = 2000
 CLUSTER_CONTINUE_AFTER_EVENTS = 4000
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+_PROJECT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,119}")
 _SLUG_CHARS = 32
 
 
@@ -46,6 +48,13 @@ class ProjectRequest(Frozen):
     approve_plan: bool = False  # the plan waits for a person
     plan_only: bool = False  # end after the plan
     on_exhausted: OnExhausted = OnExhausted.END
+    enhance: EnhanceMode = EnhanceMode.OFF
+    advise: bool = False
+    wishes: ArchitectureWishes = ArchitectureWishes()
+    dependencies: DependencyPolicy = DependencyPolicy()
+    validators: tuple[str, ...] = ()
+    commands: tuple[UserCommand, ...] = ()
+    quality_targets: dict[TaskType, float] = {}
 
 
 def parse_text(raw: str) -> str:
@@ -111,6 +120,13 @@ def parse_on_exhausted(raw: str) -> OnExhausted:
         raise ValueError(f"must be 'end' or 'pause'; got {raw[:60]!r}") from None
 
 
+def parse_project_id(raw: str) -> str:
+    """`raw`, if it can be a project's id. Raises ValueError."""
+    if not _PROJECT_ID.fullmatch(raw):
+        raise ValueError(f"must be 1 to 120 small letters, digits or '-'; got {raw[:60]!r}")
+    return raw
+
+
 def new_project_id(project: str) -> str:
     """A readable id of `[a-z0-9-]`: words of the text, and a random suffix that makes it unique."""
     words = [word for word in re.findall(r"[a-z0-9]+", project.lower()) if word not in CONNECTING]
@@ -150,4 +166,11 @@ def build_spec(
         approve_plan=request.approve_plan,
         plan_only=request.plan_only,
         on_exhausted=request.on_exhausted,
+        enhance=request.enhance,
+        advise=request.advise,
+        wishes=request.wishes,
+        dependencies=request.dependencies,
+        validators=request.validators,
+        commands=request.commands,
+        quality_targets=request.quality_targets,
     )

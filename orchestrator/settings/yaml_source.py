@@ -112,22 +112,24 @@ class YamlDocument:
         return f"{self.name}{where}: {field}: {words}" if field else f"{self.name}{where}: {words}"
 
 
-def read_document(path: Path, *, max_bytes: int = MAX_BYTES, typed: bool = False) -> YamlDocument:
+def read_document(path: Path, *, max_bytes: int = MAX_BYTES, typed: bool = False, nulls: bool = True) -> YamlDocument:
     """The document in a file; see `parse_document`. Raises UserInputError."""
     try:
         with path.open("rb") as file:
             data = file.read(max_bytes + 1)
     except OSError as error:
         raise UserInputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    return parse_document(data, str(path), max_bytes=max_bytes, typed=typed)
+    return parse_document(data, str(path), max_bytes=max_bytes, typed=typed, nulls=nulls)
 
 
-def parse_document(data: bytes, name: str, *, max_bytes: int = MAX_BYTES, typed: bool = False) -> YamlDocument:
+def parse_document(
+    data: bytes, name: str, *, max_bytes: int = MAX_BYTES, typed: bool = False, nulls: bool = True
+) -> YamlDocument:
     """`data` as a document, which errors call `name`; JSON where the name ends so.
 
     Values are text as it is written, so that `1.10` is no float and `yes` no switch: a shape gives them their types.
-    With `typed` they have the types of YAML. Raises UserInputError for what is not YAML; names that are given twice
-    and the like are complaints of the document.
+    With `typed` they have the types of YAML. Without `nulls` a name without a value is a complaint. Raises
+    UserInputError for what is not YAML; names that are given twice and the like are complaints of the document.
     """
     if len(data) > max_bytes:
         raise UserInputError(f"{name}: larger than {max_bytes} bytes; is this the right file?")
@@ -139,7 +141,7 @@ def parse_document(data: bytes, name: str, *, max_bytes: int = MAX_BYTES, typed:
     try:
         root = _composed(text, name)
         if root is not None:
-            document.value = _Reader(document, typed=typed).value(root, (), None)
+            document.value = _Reader(document, typed=typed, nulls=nulls).value(root, (), None)
     except RecursionError:
         raise UserInputError(f"{name}: {_TOO_DEEP}") from None
     return document
@@ -179,9 +181,10 @@ def _as_yaml(text: str, name: str) -> str:
 class _Reader:
     """Turns nodes into plain values; anchors of collections are refused, so that a small file stays small."""
 
-    def __init__(self, document: YamlDocument, *, typed: bool) -> None:
+    def __init__(self, document: YamlDocument, *, typed: bool, nulls: bool) -> None:
         self._document = document
         self._typed = typed
+        self._nulls = nulls
         self._seen: set[int] = set()
         self._scalars = yaml.SafeLoader("")
 
@@ -215,6 +218,8 @@ class _Reader:
 
     def _scalar(self, node: yaml.ScalarNode, path: FieldPath) -> Any:
         if node.tag == _NULL:
+            if not self._nulls:
+                self._document.unread(path, "has no value; give one or remove the line")
             return None
         if not node.tag.startswith(_STANDARD):
             self._document.unread(path, "has a YAML tag; remove it")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from orchestrator.client.plan_file import MAX_FILE_BYTES, load_plan
 from orchestrator.client.plan_text import plan_yaml
 from orchestrator.domain.answers import PlannedTask
-from orchestrator.domain.errors import UserInputError
+from orchestrator.domain.errors import UserInputError, UserInputErrors
 from orchestrator.domain.tasks import TaskType
 
 TASKS = (
@@ -64,12 +64,14 @@ def test_any_text_comes_back_and_none_acts_on_a_terminal(tmp_path: Path, title: 
 @pytest.mark.parametrize(
     ("content", "where", "says"),
     [
-        pytest.param("task: []\n", "1:1", "unknown name 'task'; did you mean 'tasks'?", id="top"),
+        pytest.param("task: []\n", "1:1", "task: unknown name; did you mean 'tasks'?", id="top"),
         pytest.param("- a\n", "1:1", "must be a list of 'name: value' lines", id="list at the top"),
         pytest.param("{}\n", "1:1", "tasks: is missing", id="no tasks"),
         pytest.param("tasks: x\n", "1:8", "tasks: must be a list", id="no list"),
         pytest.param("tasks: []\n", "1:8", "tasks: must hold 1 to 2000 tasks", id="empty list"),
-        pytest.param(TASK.replace("title", "titel"), "2:15", "tasks[0]: unknown name 'titel'; did you", id="field"),
+        pytest.param(
+            TASK.replace("title", "titel"), "2:15", "tasks[0].titel: unknown name; did you mean 'title'?", id="field"
+        ),
         pytest.param(TASK.replace("title: T, ", ""), "2:5", "tasks[0].title: is missing", id="missing"),
         pytest.param(TASK.replace("prompt: P", "prompt: ''"), "2:56", "tasks[0].prompt: String should", id="blank"),
         pytest.param(TASK.replace("t01", "a b"), "2:10", "tasks[0].id: must be 1 to 64 letters", id="id"),
@@ -95,10 +97,22 @@ def test_any_text_comes_back_and_none_acts_on_a_terminal(tmp_path: Path, title: 
 def test_errors_say_where_what_and_the_fix(tmp_path: Path, content: str, where: str, says: str) -> None:
     with pytest.raises(UserInputError) as caught:
         load(tmp_path, content)
-    message = str(caught.value)
-    assert f"plan.yaml:{where}: " in message
-    assert says in message
-    assert "\n" not in message
+    first = str(caught.value).splitlines()[0]
+    assert f"plan.yaml:{where}: " in first
+    assert says in first
+
+
+def test_all_errors_are_told_at_once(tmp_path: Path) -> None:
+    wrong = TASK.replace("code_generation", "code").replace("a.py", "/a.py") + "  - {id: t01, titel: U}\n"
+    with pytest.raises(UserInputErrors) as caught:
+        load(tmp_path, wrong)
+    assert [line.split(": ")[1] for line in caught.value.problems] == [
+        "tasks[0].type",
+        "tasks[0].files[0]",
+        "tasks[1].type",
+        "tasks[1].prompt",
+        "tasks[1].titel",
+    ]
 
 
 def test_a_file_without_content_or_too_much_of_it(tmp_path: Path) -> None:
