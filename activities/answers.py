@@ -2,17 +2,30 @@
 
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from orchestrator.artifacts.manifest import read_draft, write_draft
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts.calls import CallRequest, CritiqueSummary
+from orchestrator.domain.advising import advice
 from orchestrator.domain.answer_files import parse_files
 from orchestrator.domain.answer_text import AnswerError
-from orchestrator.domain.answers import Critique, Evaluation, PlanAnswer, Verdict
+from orchestrator.domain.answers import (
+    ArchitectureAnswer,
+    Critique,
+    Evaluation,
+    PlanAnswer,
+    Suggestion,
+    UncheckedSuggestions,
+    Verdict,
+)
+from orchestrator.domain.enhancing import suggested, usable
 from orchestrator.domain.plan import check_plan, known_validators, planned_spec
 from orchestrator.domain.tasks import Stage
 from orchestrator.prompts.answers import parse_structured
 
 _SHOWN_ERRORS = 5
+_SUGGESTIONS = TypeAdapter(tuple[Suggestion, ...])
 _MENDING = (Stage.REVISE, Stage.REPAIR)
 
 
@@ -22,6 +35,12 @@ async def understand(store: ArtifactStore, request: CallRequest, text: str) -> d
     Raises AnswerError, with one line for the model, where the stage cannot use the answer.
     """
     match request.key.stage:
+        case Stage.ENHANCE:
+            return await _suggestions(store, text)
+        case Stage.ADVISE:
+            answer, notes = parse_structured(text, ArchitectureAnswer)
+            architecture, remarks = advice(answer)
+            return {"architecture": architecture, "notes": (*notes, *remarks)}
         case Stage.PLAN:
             return await _plan(store, text)
         case Stage.CRITIQUE:
@@ -31,6 +50,15 @@ async def understand(store: ArtifactStore, request: CallRequest, text: str) -> d
             return {"score": evaluation.score, "notes": notes}
         case Stage.GENERATE | Stage.REVISE | Stage.REPAIR:
             return await _files(store, request, text)
+
+
+async def _suggestions(store: ArtifactStore, text: str) -> dict[str, Any]:
+    answer, notes = parse_structured(text, UncheckedSuggestions)
+    found, dropped = usable(answer.suggestions)
+    if dropped and not found:
+        raise AnswerError(dropped[0])
+    ref = await store.put(_SUGGESTIONS.dump_json(found))
+    return {"suggestions": suggested(found), "suggestions_ref": ref, "notes": (*notes, *dropped)}
 
 
 async def _plan(store: ArtifactStore, text: str) -> dict[str, Any]:

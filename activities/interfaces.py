@@ -25,6 +25,8 @@ from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.tasks import Stage
 
 STAGE_ACTIVITIES: dict[Stage, str] = {
+    Stage.ENHANCE: "project.enhance",
+    Stage.ADVISE: "project.advise",
     Stage.PLAN: "project.plan",
     Stage.GENERATE: "task.generate",
     Stage.CRITIQUE: "task.critique",
@@ -39,6 +41,16 @@ class ModelInterface(ABC):
 
     A vendor's failure is a result, not an exception: Temporal retries only attempts that were lost.
     """
+
+    @activity.defn(name=STAGE_ACTIVITIES[Stage.ENHANCE])
+    @abstractmethod
+    async def enhance(self, request: CallRequest) -> CallResult:
+        """Suggest a better project text."""
+
+    @activity.defn(name=STAGE_ACTIVITIES[Stage.ADVISE])
+    @abstractmethod
+    async def advise(self, request: CallRequest) -> CallResult:
+        """Choose an architecture."""
 
     @activity.defn(name=STAGE_ACTIVITIES[Stage.PLAN])
     @abstractmethod

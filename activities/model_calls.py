@@ -23,6 +23,16 @@ class ModelActivities(ModelInterface):
     ) -> None:
         self._calls = LiveCalls(Asker(store, journal, providers, tuple(secrets)).perform)
 
+    @activity.defn(name=STAGE_ACTIVITIES[Stage.ENHANCE])
+    async def enhance(self, request: CallRequest) -> CallResult:
+        """Suggest a better project text."""
+        return await self._call(request)
+
+    @activity.defn(name=STAGE_ACTIVITIES[Stage.ADVISE])
+    async def advise(self, request: CallRequest) -> CallResult:
+        """Choose an architecture."""
+        return await self._call(request)
+
     @activity.defn(name=STAGE_ACTIVITIES[Stage.PLAN])
     async def plan(self, request: CallRequest) -> CallResult:
         """Split the project into tasks."""

@@ -45,6 +45,8 @@ async def read_sections(store: ArtifactStore, parts: PromptParts) -> dict[str, s
         sections["guidance"] = "\n".join([(await store.get(ref)).decode() for ref in parts.guidance])
     if parts.attempts:
         sections["attempts"] = "\n".join(parts.attempts)
+    if parts.architecture:
+        sections["architecture"] = "\n".join(parts.architecture)
     if parts.previous_error:
         sections["previous_error"] = parts.previous_error
     return sections

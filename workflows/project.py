@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
         PrepareInput,
         PrepareResult,
     )
+    from orchestrator.domain.advising import architecture_lines
     from orchestrator.domain.calls import GiveUp
     from orchestrator.domain.clock import Clock, Hold
     from orchestrator.domain.ledger import Ledger
@@ -26,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.text import one_line
 
 from workflows import views
+from workflows.briefing import advise
 from workflows.context import RunContext, Stopped
 from workflows.integrate import integrate
 from workflows.model_calls import PROJECT, call_model
@@ -83,7 +85,8 @@ class ProjectWorkflow(Steering):
         ctx = self.ctx
         try:
             await self._prepare()
-            if not ctx.state.plan:
+            await advise(ctx)
+            if not ctx.state.plan and not ctx.state.failure:
                 await self._plan()
             if ctx.state.plan:
                 await self._approval()
@@ -113,7 +116,11 @@ class ProjectWorkflow(Steering):
         ctx, state = self.ctx, self.ctx.state
         assert state.prepared is not None
         work = Work(task=PROJECT, type=TaskType.COMPLEX_REASONING, stage=Stage.PLAN)
-        parts = PromptParts(project=state.prepared.project, criteria=state.prepared.criteria)
+        parts = PromptParts(
+            project=state.prepared.project,
+            criteria=state.prepared.criteria,
+            architecture=architecture_lines(state.architecture) if state.architecture else (),
+        )
         result = await call_model(ctx, work, parts, generation=state.generation)
         if isinstance(result, GiveUp):
             state.failure = f"no plan: {result.reason}"

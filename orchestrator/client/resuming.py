@@ -62,6 +62,7 @@ def resumed_input(spec: ProjectSpec, state: ProjectState, changes: ResumeChanges
     spec = spec.model_copy(
         update={
             "plan_only": False,
+            "advise_only": False,
             "max_micro": ledger.max_micro,
             **_given(changes, "time_limit_s", "concurrency", "approve_plan", "on_exhausted"),
         }

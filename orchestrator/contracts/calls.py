@@ -2,7 +2,9 @@
 
 from enum import StrEnum
 
+from orchestrator.domain.apps import Architecture
 from orchestrator.domain.base import Frozen
+from orchestrator.domain.enhancing import Suggested
 from orchestrator.domain.errors import CallFailure
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import Usage
@@ -71,6 +73,7 @@ class PromptParts(Frozen):
     critique: BlobRef | None = None  # JSON of Critique
     guidance: tuple[BlobRef, ...] = ()  # what operators want to be heeded
     attempts: tuple[str, ...] = ()  # one line per earlier attempt that fell short
+    architecture: tuple[str, ...] = ()  # one line per decision
     previous_error: str = ""  # why the previous answer could not be used, at most 500 characters
 
 
@@ -114,6 +117,9 @@ class CallResult(Frozen):
     preview: str = ""  # at most 200 characters, terminal escapes removed
     notes: tuple[str, ...] = ()  # findings about the call itself, such as repaired JSON
     answer: BlobRef | None = None  # the raw text
+    suggestions: tuple[Suggested, ...] = ()
+    suggestions_ref: BlobRef | None = None  # JSON list of Suggestion, with their texts
+    architecture: Architecture | None = None
     plan: tuple[TaskSpec, ...] = ()
     draft: DraftRef | None = None
     critique: CritiqueSummary | None = None

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from orchestrator.domain.apps import ArchitectureWishes, DependencyPolicy, EnhanceMode, UserCommand
+from orchestrator.domain.apps import Architecture, ArchitectureWishes, DependencyPolicy, EnhanceMode, UserCommand
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.outcome import ProjectStatus as ProjectStatus
@@ -51,6 +51,7 @@ class ProjectSpec(Frozen):
     on_exhausted: OnExhausted = OnExhausted.END
     enhance: EnhanceMode = EnhanceMode.OFF
     advise: bool = False  # ask for an architecture, and start from the scaffold of its app type
+    advise_only: bool = False  # end after the advice, which a resume then follows
     wishes: ArchitectureWishes = ArchitectureWishes()
     dependencies: DependencyPolicy = DependencyPolicy()
     validators: tuple[str, ...] = ()  # of the whole project, besides those that its files call for
@@ -99,7 +100,8 @@ class ProjectView(Frozen):
     tasks_done: int = 0
     tasks_total: int = 0
     tasks: tuple[TaskView, ...] = ()
-    spent_by_stage: dict[str, int] = {}  # of calls that belong to no task: plan
+    spent_by_stage: dict[str, int] = {}  # of calls that belong to no task: enhance, advise, plan
+    architecture: Architecture | None = None  # what the plan follows, once it is decided
     manifest: BlobRef | None = None
     events: BlobRef | None = None  # the whole event log as JSONL, once the run has ended
     records: BlobRef | None = None  # all calls as JSONL of CallRecord, once the run has ended

@@ -19,7 +19,7 @@ def prompt_bound(stage: Stage, parts: PromptParts) -> int:
         + sum(_line(item.task) + _line(item.title) + _draft(item.draft) for item in parts.context)
         + (_draft(parts.draft) if parts.draft else 0)
         + sum(_blob(ref) for ref in parts.guidance)
-        + sum(_line(attempt) for attempt in parts.attempts)
+        + sum(_line(line) for line in (*parts.attempts, *parts.architecture))
         + _line(parts.previous_error)
     )
 

@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator.contracts.project import BudgetView, Event, ProjectSpec
 from orchestrator.contracts.tools import CallRecord, PrepareResult
+from orchestrator.domain.apps import Architecture
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.breaker import Breakers
 from orchestrator.domain.calls import CallProgress
@@ -60,6 +61,7 @@ class ProjectState(RunMemory):
     warned: tuple[str, ...] = ()  # budget warnings that were given
     failure: str = ""
     prepared: PrepareResult | None = None
+    architecture: Architecture | None = None  # what the plan follows, once it is decided
     plan: tuple[TaskSpec, ...] = ()
     tasks: dict[str, TaskState] = {}
     calls: dict[str, CallProgress] = {}  # of calls that are between two requests, by slot

@@ -1,16 +1,82 @@
 """What models are asked to return as structured output."""
 
 from enum import StrEnum
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from orchestrator.domain.tasks import TaskType
+from orchestrator.domain.text import one_line
 
 
 class _Answer(BaseModel):
     """Answers of models may carry fields that we did not ask for; they are dropped."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def _lenient_text(value: object) -> object:
+    """What models write where a text is wanted: a number, or a list of texts."""
+    if isinstance(value, list):
+        value = ", ".join(str(item) for item in value)
+    return one_line(str(value), LINE_CHARS) if isinstance(value, str | int | float) else ""
+
+
+def _lenient_list(value: object) -> object:
+    """A list of texts, also where a model wrote them into one, separated by commas."""
+    parts = value.split(",") if isinstance(value, str) else value
+    return [text for part in parts if (text := _lenient_text(part))] if isinstance(parts, list) else []
+
+
+LINE_CHARS = 300
+RATIONALE_CHARS = 2000
+LenientText = Annotated[str, BeforeValidator(_lenient_text)]
+
+
+class ArchitectureAnswer(_Answer):
+    """What an architect advises; only the type of the software must be named."""
+
+    app_type: LenientText = Field(min_length=1)
+    structural_pattern: LenientText = ""
+    topology: LenientText = ""
+    data_paradigm: LenientText = ""
+    api_paradigm: LenientText = ""
+    stack: Annotated[list[str], BeforeValidator(_lenient_list)] = []
+    entry_point: LenientText = ""
+    run_command: LenientText = ""
+    build_command: LenientText = ""
+    test_command: LenientText = ""
+    rationale: Annotated[str, BeforeValidator(lambda value: one_line(str(value), RATIONALE_CHARS))] = ""
+
+
+class SuggestionKind(StrEnum):
+    """What a suggestion is about."""
+
+    COMPLETENESS = "completeness"  # something that the project text leaves open
+    CRITERION = "criterion"  # a way to tell that it is done
+    RISK = "risk"  # something that may go wrong
+
+
+class Suggestion(_Answer):
+    """One way to make the project text better: what is added to the text, and what to the criteria."""
+
+    kind: SuggestionKind
+    title: str = Field(min_length=1, max_length=120)
+    description: str = Field(min_length=1, max_length=1000)
+    patch_project: str = Field(default="", max_length=2000)
+    patch_criteria: str = Field(default="", max_length=1000)
+
+
+class SuggestionsAnswer(_Answer):
+    """All suggestions, as a model is asked for them."""
+
+    suggestions: list[Suggestion]
+
+
+class UncheckedSuggestions(_Answer):
+    """The same as they are read: each is checked for itself, so that a bad one takes no other with it."""
+
+    suggestions: list[Any]
 
 
 class PlannedTask(_Answer):

@@ -26,7 +26,13 @@ SHARES = {
 WARN_AT_PERCENT = (100, 200)  # of a phase's soft cap
 WARN_TOTAL_AT_PERCENT = (80, 95)  # of the whole budget
 
-_PHASES = {Stage.PLAN: BudgetPhase.PLANNING, Stage.CRITIQUE: BudgetPhase.REVIEW, Stage.EVALUATE: BudgetPhase.EVALUATION}
+_PHASES = {
+    Stage.ENHANCE: BudgetPhase.PLANNING,
+    Stage.ADVISE: BudgetPhase.PLANNING,
+    Stage.PLAN: BudgetPhase.PLANNING,
+    Stage.CRITIQUE: BudgetPhase.REVIEW,
+    Stage.EVALUATE: BudgetPhase.EVALUATION,
+}
 
 
 class PhaseSpend(Frozen):

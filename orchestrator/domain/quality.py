@@ -29,8 +29,20 @@ RULES: dict[TaskType, TypeRules] = {
 # Hidden reasoning counts as output: models that reason get twice the limit, and at least this many tokens more.
 REASONING_TOKENS = 4096
 
-_STAGE_TOKENS = {Stage.PLAN: 8192, Stage.CRITIQUE: 2048, Stage.EVALUATE: 512}
-_STAGE_MIN_TOKENS = {Stage.PLAN: 2048, Stage.CRITIQUE: 512, Stage.EVALUATE: 200}
+_STAGE_TOKENS = {
+    Stage.ENHANCE: 2048,
+    Stage.ADVISE: 1024,
+    Stage.PLAN: 8192,
+    Stage.CRITIQUE: 2048,
+    Stage.EVALUATE: 512,
+}
+_STAGE_MIN_TOKENS = {
+    Stage.ENHANCE: 1024,
+    Stage.ADVISE: 512,
+    Stage.PLAN: 2048,
+    Stage.CRITIQUE: 512,
+    Stage.EVALUATE: 200,
+}
 _WRITE_MIN_TOKENS = 512
 
 

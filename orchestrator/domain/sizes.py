@@ -7,6 +7,8 @@ from orchestrator.domain.tasks import Stage
 
 # System text, prompt template with every section's tags, and JSON schema of a stage.
 TEMPLATE_BYTES: dict[Stage, int] = {
+    Stage.ENHANCE: 4_000,
+    Stage.ADVISE: 4_500,
     Stage.PLAN: 6_500,
     Stage.GENERATE: 4_500,
     Stage.CRITIQUE: 4_500,

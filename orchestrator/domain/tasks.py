@@ -21,6 +21,8 @@ class TaskType(StrEnum):
 class Stage(StrEnum):
     """Stages that call a model."""
 
+    ENHANCE = "enhance"
+    ADVISE = "advise"
     PLAN = "plan"
     GENERATE = "generate"
     CRITIQUE = "critique"

@@ -8,7 +8,7 @@ from json_repair import repair_json
 from pydantic import BaseModel, ValidationError
 
 from orchestrator.domain.answer_text import AnswerError, scan
-from orchestrator.domain.answers import PlanAnswer
+from orchestrator.domain.answers import PlanAnswer, UncheckedSuggestions
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -18,6 +18,7 @@ _MAX_STARTS = 50  # places in prose at which JSON is looked for
 _SHOWN_ERRORS = 3
 _ERROR_CHARS = 200
 _OPEN = {"{": "}", "[": "]"}
+_LISTS: dict[type[BaseModel], str] = {PlanAnswer: "tasks", UncheckedSuggestions: "suggestions"}  # answers of one list
 _DECODER = json.JSONDecoder()
 
 
@@ -116,8 +117,8 @@ def _open_brackets(span: str) -> bool:
 
 
 def _validated(value: Any, answer: type[Answer]) -> Answer:
-    if answer is PlanAnswer and isinstance(value, list):
-        value = {"tasks": value}
+    if answer in _LISTS and isinstance(value, list):
+        value = {_LISTS[answer]: value}
     if not isinstance(value, dict):
         raise AnswerError("a JSON object was expected")
     if isinstance(value.get("score"), bool):

@@ -14,6 +14,7 @@ PROMPT_VERSION = "v1"  # a change of wording that matters gets a new folder of t
 SECTIONS = (
     "project",
     "criteria",
+    "architecture",  # one decision a line
     "task",  # a JSON object {id, title, type, files, prompt}
     "context",  # files of dependencies, as fences
     "draft",  # files, as fences

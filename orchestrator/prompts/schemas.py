@@ -6,11 +6,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from orchestrator.domain.answers import Critique, Evaluation, PlanAnswer
+from orchestrator.domain.answers import ArchitectureAnswer, Critique, Evaluation, PlanAnswer, SuggestionsAnswer
+from orchestrator.domain.apps import AppType
 from orchestrator.domain.plan import KNOWN_VALIDATORS
 from orchestrator.domain.tasks import Stage
 
 _ANSWERS: dict[Stage, type[BaseModel]] = {
+    Stage.ENHANCE: SuggestionsAnswer,
+    Stage.ADVISE: ArchitectureAnswer,
     Stage.PLAN: PlanAnswer,
     Stage.CRITIQUE: Critique,
     Stage.EVALUATE: Evaluation,
@@ -28,6 +31,8 @@ def schema_for(stage: Stage) -> dict[str, Any] | None:
 @lru_cache(maxsize=len(_ANSWERS))
 def _schema(stage: Stage) -> dict[str, Any]:
     schema = _ANSWERS[stage].model_json_schema()
+    if stage is Stage.ADVISE:
+        schema["properties"]["app_type"] = {"type": "string", "enum": [app_type.value for app_type in AppType]}
     if stage is Stage.PLAN:
         task = schema["$defs"]["PlannedTask"]["properties"]
         task["validators"]["items"] = {"type": "string", "enum": list(KNOWN_VALIDATORS)}

@@ -16,7 +16,18 @@ from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts.calls import ContextDraft, PromptParts, TaskBrief
 from orchestrator.contracts.sizes import prompt_bound
 from orchestrator.domain.answer_files import parse_files
-from orchestrator.domain.answers import Critique, CritiqueIssue, Evaluation, PlanAnswer, PlannedTask, Verdict
+from orchestrator.domain.answers import (
+    ArchitectureAnswer,
+    Critique,
+    CritiqueIssue,
+    Evaluation,
+    PlanAnswer,
+    PlannedTask,
+    Suggestion,
+    SuggestionKind,
+    SuggestionsAnswer,
+    Verdict,
+)
 from orchestrator.domain.findings import Finding
 from orchestrator.domain.sizes import TEMPLATE_BYTES
 from orchestrator.domain.tasks import Stage, TaskType
@@ -30,18 +41,24 @@ PLAN = PlanAnswer(
         PlannedTask(id="a", title="A", type=TaskType.CODE_GENERATION, prompt="p", files=["a.py"], validators=["ruff"])
     ]
 )
+SUGGESTION = Suggestion(kind=SuggestionKind.RISK, title="T", description="D", patch_project="P", patch_criteria="C")
 ANSWERS: dict[Stage, BaseModel] = {
+    Stage.ENHANCE: SuggestionsAnswer(suggestions=[SUGGESTION]),
+    Stage.ADVISE: ArchitectureAnswer(app_type="cli", stack=["python"]),
     Stage.PLAN: PLAN,
     Stage.CRITIQUE: Critique(score=0.5, verdict=Verdict.REVISE, issues=[CritiqueIssue(message="m")]),
     Stage.EVALUATE: Evaluation(score=1.0),
 }
+OF_A_TASK = set(SECTIONS) - {"architecture"}
 SHOWN = {
-    Stage.PLAN: {"project", "criteria", "previous_error"},
-    Stage.GENERATE: set(SECTIONS),
-    Stage.CRITIQUE: set(SECTIONS) - {"critique", "attempts"},
-    Stage.REVISE: set(SECTIONS),
-    Stage.EVALUATE: set(SECTIONS) - {"findings", "critique", "attempts"},
-    Stage.REPAIR: set(SECTIONS),
+    Stage.ENHANCE: {"project", "criteria", "previous_error"},
+    Stage.ADVISE: {"project", "criteria", "architecture", "previous_error"},
+    Stage.PLAN: {"project", "criteria", "architecture", "previous_error"},
+    Stage.GENERATE: OF_A_TASK,
+    Stage.CRITIQUE: OF_A_TASK - {"critique", "attempts"},
+    Stage.REVISE: OF_A_TASK,
+    Stage.EVALUATE: OF_A_TASK - {"findings", "critique", "attempts"},
+    Stage.REPAIR: OF_A_TASK,
 }
 
 
@@ -180,6 +197,7 @@ def test_the_bound_counts_every_line() -> None:
         context = ContextDraft(task="", title="", draft=await write_draft(store, {}))
         brief = TaskBrief(id="", title="", type=TaskType.EVALUATION, files=("a",) * 99, prompt=nothing)
         parts = PromptParts(project=nothing, criteria=nothing, task=brief, context=(context,) * 99, attempts=("",) * 99)
+        parts = parts.model_copy(update={"architecture": ("",) * 99})
         for stage in Stage:
             await assert_bounded(stage, store, parts)
 
@@ -216,5 +234,6 @@ async def drawn_parts(store: ArtifactStore, data: st.DataObject) -> PromptParts:
         findings=await store.put(json.dumps(findings, ensure_ascii=False).encode()),
         critique=await store.put_json(critique.model_dump(mode="json")),
         attempts=tuple(draw(st.lists(LINE, max_size=3))),
+        architecture=tuple(draw(st.lists(LINE, max_size=3))),
         previous_error=draw(LINE),
     )

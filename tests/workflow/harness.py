@@ -272,6 +272,8 @@ def _workers(
     sandbox = Sandbox("", ToolEnvironment(settings), reason="not in these tests")
     tools = ToolActivities(store=store, journal=journal, sandbox=sandbox, vendors=tuple(providers))
     stages: list[Callable[..., Any]] = [
+        models.enhance,
+        models.advise,
         models.plan,
         models.generate,
         models.critique,

@@ -4,7 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.domain.answers import Critique, CritiqueIssue, Evaluation, PlanAnswer, PlannedTask, Verdict
+from orchestrator.domain.answers import (
+    ArchitectureAnswer,
+    Critique,
+    CritiqueIssue,
+    Evaluation,
+    PlanAnswer,
+    PlannedTask,
+    SuggestionsAnswer,
+    Verdict,
+)
 from orchestrator.domain.errors import FailureKind, Fate
 from orchestrator.domain.money import Usage
 from orchestrator.domain.tasks import Stage, TaskType
@@ -172,6 +181,10 @@ class Play:
 
     def _usual(self, request: ModelRequest) -> Reply:
         match request.stage:
+            case Stage.ENHANCE:
+                return SuggestionsAnswer(suggestions=[])
+            case Stage.ADVISE:
+                return ArchitectureAnswer(app_type="library")
             case Stage.PLAN:
                 return PlanAnswer(tasks=list(self.tasks))
             case Stage.CRITIQUE:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from orchestrator.domain.answers import Critique, CritiqueIssue, Evaluation, Verdict
+from orchestrator.domain.answers import Critique, CritiqueIssue, Evaluation, SuggestionsAnswer, Verdict
 from orchestrator.domain.tasks import Stage
 from orchestrator.providers.base import ModelRequest
 from orchestrator.providers.simulated.defects import spoil
@@ -36,6 +36,10 @@ class Answerer:
         """The text of the answer."""
         software = software_for(request.sections.get("project", ""))
         match request.stage:
+            case Stage.ENHANCE:
+                return _as_json(SuggestionsAnswer(suggestions=list(software.suggestions)), request)
+            case Stage.ADVISE:
+                return _as_json(software.architecture, request)
             case Stage.PLAN:
                 return _as_json(software.plan(), request)
             case Stage.CRITIQUE:

@@ -5,7 +5,7 @@ import unicodedata
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from orchestrator.domain.answers import PlanAnswer, PlannedTask
+from orchestrator.domain.answers import ArchitectureAnswer, PlanAnswer, PlannedTask, Suggestion
 from orchestrator.domain.base import Frozen
 from orchestrator.providers.simulated.fences import normalised
 
@@ -43,6 +43,8 @@ class _Description(Frozen):
     """`plan.json` of an app. `match`: the request is for this app if all of these patterns occur in it."""
 
     match: tuple[str, ...]
+    architecture: ArchitectureAnswer
+    suggestions: tuple[Suggestion, ...]
     tasks: tuple[PlannedTask, ...]
     slips: tuple[Slip, ...]
 
@@ -87,7 +89,7 @@ def _load(name: str) -> Software:
     described = _Description.model_validate_json((folder / "plan.json").read_text(encoding="utf-8"))
     owned = [path for task in described.tasks for path in task.files]
     files = {path: (folder / "files" / path).read_text(encoding="utf-8") for path in owned}
-    return Software(match=described.match, tasks=described.tasks, slips=described.slips, files=files)
+    return Software(**dict(described), files=files)
 
 
 def _stand_in(request: str) -> Software:
