@@ -8,25 +8,28 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.interfaces import STAGE_ACTIVITIES
-    from orchestrator.contracts.calls import CallKey, CallKind, CallRequest, CallResult, PromptParts
-    from orchestrator.contracts.names import queue_for
+    from orchestrator.contracts.calls import CallKey, CallKind, CallRequest, CallResult, PromptParts, StepParts
+    from orchestrator.contracts.names import ACTIVITY_PIPELINE_LLM, queue_for
     from orchestrator.contracts.tools import CallRecord
     from orchestrator.domain.base import Frozen
     from orchestrator.domain.calls import Send
     from orchestrator.domain.errors import CallFailure, FailureKind, Fate
     from orchestrator.domain.model import ModelSpec
     from orchestrator.domain.money import usd
+    from orchestrator.domain.pipeline_attempts import PipelineStage
     from orchestrator.domain.settlement import Outcome, Settlement, settle
     from orchestrator.domain.tasks import Stage
 
 from workflows.calling import LOST_ATTEMPTS, CallContext
+
+ACTIVITIES: dict[Stage | PipelineStage, str] = {**STAGE_ACTIVITIES, PipelineStage.STEP: ACTIVITY_PIPELINE_LLM}
 
 
 class CallSlot(Frozen):
     """The place of a call in the run: its key without the number of the request."""
 
     task: str
-    stage: Stage
+    stage: Stage | PipelineStage
     generation: int = 0
     iteration: int = 1
     role: str = ""
@@ -44,7 +47,14 @@ class Route(Frozen):
 
 
 async def send_request(
-    ctx: CallContext, slot: CallSlot, ask: int, send: Send, parts: PromptParts, max_prompt_bytes: int, route: Route
+    ctx: CallContext,
+    slot: CallSlot,
+    ask: int,
+    send: Send,
+    parts: PromptParts | StepParts,
+    max_prompt_bytes: int,
+    route: Route,
+    timeout_s: float | None = None,
 ) -> CallResult:
     """Reserve, send request number `ask` of a call, book what came of it."""
     key = CallKey(
@@ -64,13 +74,14 @@ async def send_request(
         parts=parts,
         max_tokens=send.max_tokens,
         max_prompt_bytes=max_prompt_bytes,
+        timeout_s=timeout_s,
     )
     doing = f"{slot.stage.value} #{slot.iteration}{f' {slot.role}' if slot.role else ''} {send.model.id}"
     ctx.state.ledger = ctx.state.ledger.reserve(key.text(), send.amount_micro)
     ctx.state.breakers = ctx.state.breakers.on_send(send.model)
     ctx.emit("call_started", "; not ".join((doing, *route.passed_over))[:300], slot.task)
     handle = workflow.start_activity(
-        STAGE_ACTIVITIES[slot.stage],
+        ACTIVITIES[slot.stage],
         request,
         task_queue=queue_for(send.model.vendor),
         result_type=CallResult,
@@ -107,6 +118,8 @@ def _lost(model: ModelSpec, error: ActivityError | asyncio.CancelledError) -> Ca
 def _book(ctx: CallContext, slot: CallSlot, key: CallKey, send: Send, result: CallResult, route: Route) -> None:
     """Ledger, breaker and logs take the outcome."""
     state, failure = ctx.state, result.failure
+    if failure and slot.stage is PipelineStage.STEP:  # the step says how long to wait, unless the vendor does
+        failure = failure.model_copy(update={"retry_after_s": failure.retry_after_s or 0.0})
     outcome = Outcome(usage=result.usage, failure=failure, sent=result.kind is not CallKind.TOO_LARGE)
     doing = f"{slot.task} {slot.stage.value}"
     settled = settle(key.text(), doing, send, outcome, state.ledger, state.breakers, ctx.now_s())

@@ -8,6 +8,8 @@ from orchestrator.domain.enhancing import Suggested
 from orchestrator.domain.errors import CallFailure
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import Usage
+from orchestrator.domain.pipeline_attempts import PipelineStage
+from orchestrator.domain.pipeline_state import Bound
 from orchestrator.domain.refs import BlobRef, DraftRef
 from orchestrator.domain.tasks import Stage, TaskSpec, TaskType
 
@@ -20,9 +22,9 @@ class CallKey(Frozen):
 
     namespace: str
     project: str
-    task: str  # task id, or "project"
+    task: str  # task id, "project", or the instance of a step
     generation: int = 0
-    stage: Stage
+    stage: Stage | PipelineStage
     iteration: int = 1
     role: str = ""
     ask: int = 1
@@ -77,14 +79,27 @@ class PromptParts(Frozen):
     previous_error: str = ""  # why the previous answer could not be used, at most 500 characters
 
 
+class StepParts(Frozen):
+    """What the prompt of a pipeline's step is made of: `pipeline` is the JSON of a PipelineSpec, `step` a name in it."""
+
+    pipeline: BlobRef
+    step: str
+    values: dict[str, Bound]
+    previous_error: str = ""  # why the previous answer could not be used, at most 500 characters
+
+
 class CallRequest(Frozen):
-    """One request. `max_prompt_bytes` is what was reserved: a larger prompt is sent back unsent."""
+    """One request. `max_prompt_bytes` is what was reserved: a larger prompt is sent back unsent.
+
+    `timeout_s`: an answer that takes longer is given up.
+    """
 
     key: CallKey
     model: ModelSpec
-    parts: PromptParts
+    parts: PromptParts | StepParts
     max_tokens: int
     max_prompt_bytes: int
+    timeout_s: float | None = None
 
 
 class CallKind(StrEnum):
@@ -117,6 +132,9 @@ class CallResult(Frozen):
     preview: str = ""  # at most 200 characters, terminal escapes removed
     notes: tuple[str, ...] = ()  # findings about the call itself, such as repaired JSON
     answer: BlobRef | None = None  # the raw text
+    prompt: BlobRef | None = None  # of a pipeline's step
+    prompt_preview: str = ""
+    value: BlobRef | None = None  # JSON of what a pipeline's step gives
     suggestions: tuple[Suggested, ...] = ()
     suggestions_ref: BlobRef | None = None  # JSON list of Suggestion, with their texts
     architecture: Architecture | None = None

@@ -1,6 +1,7 @@
 """Names on the wire: pinned strings, so that moving code never breaks a history."""
 
 PROJECT_WORKFLOW = "ProjectWorkflow"
+PIPELINE_WORKFLOW = "PipelineWorkflow"
 
 QUEUE_WORKFLOWS = "orch-workflows"
 # Calls share the queue's name, so that a worker with both gets a call together with the decision to make it.
@@ -15,6 +16,13 @@ ACTIVITY_SAVE_STATE = "project.save_state"
 ACTIVITY_RECONCILE = "project.reconcile"
 ACTIVITY_PUBLISH = "project.publish"
 ACTIVITY_VALIDATE = "task.validate"
+ACTIVITY_PIPELINE_PREPARE = "pipeline.prepare"
+ACTIVITY_PIPELINE_LLM = "pipeline.llm"
+ACTIVITY_PIPELINE_TEST = "pipeline.test"
+ACTIVITY_PIPELINE_EXPAND = "pipeline.expand"
+ACTIVITY_PIPELINE_TRANSFORM = "pipeline.transform"
+ACTIVITY_PIPELINE_ASSEMBLE = "pipeline.assemble"
+ACTIVITY_PIPELINE_PUBLISH = "pipeline.publish"
 
 SIGNAL_PAUSE = "pause"
 SIGNAL_RESUME = "resume"
@@ -42,6 +50,7 @@ SEARCH_DOUBLES = ("OrchSpentUsd", "OrchQuality")
 SEARCH_INTS = ("OrchTasksDone", "OrchTasksTotal")
 
 MEMO_PROJECT = "project"  # first line of the project text
+MEMO_PIPELINE = "pipeline"  # name of the pipeline
 MEMO_MAX_USD = "max_usd"
 MEMO_FINGERPRINT = "fingerprint"  # of project text and criteria
 MEMO_KEYWORDS = "keywords"  # of both, blank-separated
@@ -55,3 +64,8 @@ def queue_for(vendor: str) -> str:
 def workflow_id(project_id: str) -> str:
     """The id of the workflow that runs this project."""
     return f"project-{project_id}"
+
+
+def pipeline_workflow_id(run_id: str) -> str:
+    """The id of the workflow that runs this pipeline."""
+    return f"pipeline-{run_id}"

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.domain.errors import CallFailure, FailureKind, Fate, OrchError
 from orchestrator.domain.money import Usage
+from orchestrator.domain.pipeline_attempts import PipelineStage
 from orchestrator.domain.tasks import Stage
 from orchestrator.domain.text import one_line
 
@@ -50,7 +51,7 @@ class ModelRequest(BaseModel):
     top_p: float | None = None
     stop: tuple[str, ...] = ()
     json_schema: dict[str, Any] | None = None  # structured output in the vendor's native mode
-    stage: Stage = Stage.GENERATE
+    stage: Stage | PipelineStage = Stage.GENERATE
     sections: dict[str, str] = Field(default_factory=dict)
     timeouts: Timeouts = Timeouts()
 
