@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from orchestrator.artifacts.manifest import read_draft, write_draft
 from orchestrator.artifacts.store import ArtifactStore
-from orchestrator.contracts.calls import CallRequest, CritiqueSummary
+from orchestrator.contracts.calls import CallRequest, CritiqueSummary, PromptParts
 from orchestrator.domain.advising import advice
 from orchestrator.domain.answer_files import parse_files
 from orchestrator.domain.answer_text import AnswerError
@@ -34,7 +34,9 @@ async def understand(store: ArtifactStore, request: CallRequest, text: str) -> d
 
     Raises AnswerError, with one line for the model, where the stage cannot use the answer.
     """
-    match request.key.stage:
+    stage = request.key.stage
+    assert isinstance(stage, Stage)
+    match stage:
         case Stage.ENHANCE:
             return await _suggestions(store, text)
         case Stage.ADVISE:
@@ -86,6 +88,7 @@ async def _critique(store: ArtifactStore, text: str) -> dict[str, Any]:
 
 async def _files(store: ArtifactStore, request: CallRequest, text: str) -> dict[str, Any]:
     """The answer's files; a revision may leave out those that it does not change."""
+    assert isinstance(request.parts, PromptParts)
     task, draft = request.parts.task, request.parts.draft
     targets = task.files if task else ()
     kept: dict[str, bytes] = {}

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from activities.answers import understand
 from activities.live_calls import LiveCall, Phase
@@ -14,7 +14,7 @@ from activities.sections import read_sections
 from orchestrator.artifacts.errors import ArtifactError, ArtifactUnavailableError
 from orchestrator.artifacts.journal import Changed, Done, Journal, Unknown, Void
 from orchestrator.artifacts.store import ArtifactStore
-from orchestrator.contracts.calls import CallKind, CallRequest, CallResult
+from orchestrator.contracts.calls import CallKind, CallRequest, CallResult, PromptParts
 from orchestrator.domain.answer_text import AnswerError
 from orchestrator.domain.errors import CallFailure, FailureKind, Fate
 from orchestrator.domain.tasks import Stage
@@ -36,8 +36,16 @@ _MAX_NOTES = 5
 _NOTE_CHARS = 160
 
 
+class UnusableError(Exception):
+    """An answer that cannot be used whatever it was for."""
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class Asker:
-    """Performs calls over one store, one journal and the vendors of this process."""
+    """Performs calls for tasks over one store, one journal and the vendors of this process."""
 
     def __init__(
         self, store: ArtifactStore, journal: Journal, providers: Mapping[str, Provider], secrets: tuple[str, ...]
@@ -61,6 +69,7 @@ class Asker:
         size = _prompt_bytes(asked)
         if size > request.max_prompt_bytes:
             return CallResult(kind=CallKind.TOO_LARGE, model=request.model.id, prompt_bytes=size)
+        kept = await self._keep(asked)
         digest = _digest(request, asked)
         match await self._journal.begin(request.key, digest):
             case Done(record=record) | Void(record=record):
@@ -72,11 +81,13 @@ class Asker:
                 return _result(request, _failure(FailureKind.LOST, Fate.UNCERTAIN, message))
         live.phase = Phase.SENT
         result = await self._ask(live, provider, asked)
-        await self._record(request, digest, result.model_copy(update={"prompt_bytes": size}))
-        return result.model_copy(update={"prompt_bytes": size})
+        result = result.model_copy(update={"prompt_bytes": size, **kept})
+        await self._record(request, digest, result)
+        return result
 
     async def _prompt(self, request: CallRequest) -> ModelRequest:
         stage, model = request.key.stage, request.model
+        assert isinstance(stage, Stage) and isinstance(request.parts, PromptParts)
         sections = await read_sections(self._store, request.parts)
         system, prompt = build_prompt(stage, sections)
         return ModelRequest(
@@ -90,11 +101,26 @@ class Asker:
             sections=sections,
         )
 
+    async def _keep(self, asked: ModelRequest) -> dict[str, object]:
+        """Fields of the result that tell what was asked, texts already in the store."""
+        return {}
+
+    async def _understand(self, request: CallRequest, answer: ModelAnswer) -> dict[str, Any]:
+        """Fields of the result, `notes` among them. Raises UnusableError or AnswerError."""
+        found = unusable(answer)
+        if found:
+            raise UnusableError(*found)
+        return await understand(self._store, request, answer.text)
+
     async def _ask(self, live: LiveCall, provider: Provider, asked: ModelRequest) -> CallResult:
         request = live.request
         started = time.monotonic()
         try:
-            answer = await provider.complete(asked, lambda _: None)
+            async with asyncio.timeout(request.timeout_s):
+                answer = await provider.complete(asked, lambda _: None)
+        except TimeoutError:
+            message = f"no complete answer within {request.timeout_s:g} s"
+            result = _result(request, _failure(FailureKind.TIMEOUT, Fate.UNCERTAIN, message))
         except ProviderError as error:
             live.phase = Phase.ANSWERED
             # A failure without its usage, billed or not, is booked at the upper bound unless it is known to be free.
@@ -112,12 +138,13 @@ class Asker:
         if answer.text:
             kept["answer"] = await self._store.put(answer.text.encode(errors="replace"))
         fields: dict[str, object] = {}
-        kind, message = unusable(answer) or (None, "")
-        if kind is None:
-            try:
-                fields = await understand(self._store, request, answer.text)
-            except AnswerError as error:
-                kind, message = FailureKind.INVALID, str(error)
+        kind, message = None, ""
+        try:
+            fields = await self._understand(request, answer)
+        except UnusableError as error:
+            kind, message = error.kind, str(error)
+        except AnswerError as error:
+            kind, message = FailureKind.INVALID, str(error)
         notes = fields.pop("notes", ())
         assert isinstance(notes, tuple)
         kept["notes"] = self._notes(notes if answer.usage else (NO_USAGE, *notes))

@@ -78,7 +78,7 @@ async def _until_answered(ctx: RunContext, slot: CallSlot, work: Work, parts: Pr
                     return result
                 progress = _learn(progress, choice, result)
                 ctx.state.calls[slot.name] = progress
-                if is_hopeless(progress, slot.stage):
+                if is_hopeless(progress, work.stage):
                     ctx.state.calls.pop(slot.name, None)
                     return GiveUp(reason=f"no usable answer: {progress.last_failure}")
 

@@ -22,8 +22,6 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows.calling import LOST_ATTEMPTS, CallContext
 
-ACTIVITIES: dict[Stage | PipelineStage, str] = {**STAGE_ACTIVITIES, PipelineStage.STEP: ACTIVITY_PIPELINE_LLM}
-
 
 class CallSlot(Frozen):
     """The place of a call in the run: its key without the number of the request."""
@@ -81,7 +79,7 @@ async def send_request(
     ctx.state.breakers = ctx.state.breakers.on_send(send.model)
     ctx.emit("call_started", "; not ".join((doing, *route.passed_over))[:300], slot.task)
     handle = workflow.start_activity(
-        ACTIVITIES[slot.stage],
+        ACTIVITY_PIPELINE_LLM if slot.stage is PipelineStage.STEP else STAGE_ACTIVITIES[slot.stage],
         request,
         task_queue=queue_for(send.model.vendor),
         result_type=CallResult,

@@ -9,14 +9,15 @@ from pydantic import BaseModel
 
 from orchestrator.domain.errors import FailureKind, Fate
 from orchestrator.domain.money import Usage
+from orchestrator.domain.pipeline_attempts import PipelineStage
 from orchestrator.domain.tasks import Stage
 from orchestrator.providers.base import FinishReason, ModelAnswer, ModelRequest, ProviderError
 
 Reply = str | BaseModel | ProviderError
 """A text, a complete ModelAnswer, another model that is answered as JSON (a PlanAnswer, a Critique), or a failure."""
 
-ReplyKey = Stage | tuple[Stage, str]
-"""A stage, or a stage and the id of a task."""
+ReplyKey = Stage | PipelineStage | tuple[Stage | PipelineStage, str]
+"""A stage, or a stage and the id of a task or the name of a step."""
 
 ReplyTable = Mapping[ReplyKey, Reply | Sequence[Reply]]
 """Replies by stage and task. Of several replies each request takes the next, the last one stays."""
@@ -73,7 +74,9 @@ class ScriptedProvider:
 
 
 def task_of(request: ModelRequest) -> str:
-    """The id of the task that the request is about, empty if it is about none."""
+    """The id of the task, or the name of the step, that the request is about, empty if it is about none."""
+    if "step" in request.sections:
+        return request.sections["step"]
     section = request.sections.get("task")
     return str(json.loads(section).get("id", "")) if section else ""
 
