@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from orchestrator.domain.answers import Critique, CritiqueIssue, Evaluation, SuggestionsAnswer, Verdict
+from orchestrator.domain.pipeline_attempts import PipelineStage
 from orchestrator.domain.tasks import Stage
 from orchestrator.providers.base import ModelRequest
 from orchestrator.providers.simulated.defects import spoil
 from orchestrator.providers.simulated.fences import normalised, read_files, write_files
+from orchestrator.providers.simulated.steps import step_answer
 from orchestrator.providers.simulated.software import NOTICE, Software, software_for
 from orchestrator.settings.simulated import SimulatedModel
 
@@ -34,6 +36,8 @@ class Answerer:
 
     def answer(self, request: ModelRequest) -> str:
         """The text of the answer."""
+        if request.stage is PipelineStage.STEP:
+            return step_answer(self.model.model, request.prompt, request.json_schema)
         software = software_for(request.sections.get("project", ""))
         match request.stage:
             case Stage.ENHANCE:
