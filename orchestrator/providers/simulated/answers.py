@@ -13,8 +13,8 @@ from orchestrator.domain.tasks import Stage
 from orchestrator.providers.base import ModelRequest
 from orchestrator.providers.simulated.defects import spoil
 from orchestrator.providers.simulated.fences import normalised, read_files, write_files
-from orchestrator.providers.simulated.steps import step_answer
 from orchestrator.providers.simulated.software import NOTICE, Software, software_for
+from orchestrator.providers.simulated.steps import step_answer
 from orchestrator.settings.simulated import SimulatedModel
 
 # Shares of answers in which a model of quality 0 would go wrong; a model of quality 1 never does.
