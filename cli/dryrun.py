@@ -5,6 +5,7 @@
 """
 
 import asyncio
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -58,15 +59,19 @@ def show_estimate(spec: ProjectSpec, settings: Settings, *, json_output: bool) -
     return 0
 
 
-def plan_only(spec: ProjectSpec, settings: Settings, folder: Path, *, json_output: bool) -> int:
+def plan_only(
+    spec: ProjectSpec, files: Mapping[str, bytes], settings: Settings, folder: Path, *, json_output: bool
+) -> int:
     """Run the project up to its plan, and show what carrying it out may cost; 0, or by status without a plan.
 
-    `spec.plan_only` is set; `folder` is where a resumed run writes.
+    `spec.plan_only` is set; `files` are the user's own; `folder` is where a resumed run writes.
     """
-    return run_async(_plan_only(spec, settings, folder, json_output))
+    return run_async(_plan_only(spec, files, settings, folder, json_output))
 
 
-async def _plan_only(spec: ProjectSpec, settings: Settings, folder: Path, json_output: bool) -> int:
+async def _plan_only(
+    spec: ProjectSpec, files: Mapping[str, bytes], settings: Settings, folder: Path, json_output: bool
+) -> int:
     project_id = spec.project_id
     simulated = settings.embedded and not settings.vendors
     if simulated:
@@ -74,7 +79,7 @@ async def _plan_only(spec: ProjectSpec, settings: Settings, folder: Path, json_o
     client = await Orchestrator.connect(settings, say)
     save_record(settings.home, RunRecord(project_id=project_id, output_dir=str(folder)))
     try:
-        await client.start(spec)
+        await client.start(spec, files)
         say(f"Started {project_id}, to be planned only.")
         view = await follow(client, project_id, progress_for_terminal(), simulated_said=simulated)
     except asyncio.CancelledError:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import typer
 
-from cli.attach import Earlier, exporter_of
+from cli.attach import Earlier, exporter_of, known_project
 from cli.console import say
 from cli.dryrun import DryRun, parse_dry_run, plan_only, show_estimate
 from cli.finish import come_back, present
@@ -27,6 +27,7 @@ from orchestrator.client.model_names import model_resolver
 from orchestrator.client.project_file import ProjectFile, load_project_file
 from orchestrator.client.resuming import ResumeChanges
 from orchestrator.client.run_records import RunRecord, save_record
+from orchestrator.client.similar import Similar
 from orchestrator.client.spec import (
     DEFAULT_BUDGET,
     DEFAULT_CONCURRENCY,
@@ -38,6 +39,7 @@ from orchestrator.client.spec import (
     parse_budget,
     parse_concurrency,
     parse_on_exhausted,
+    parse_project_id,
     parse_text,
     parse_time_limit,
 )
@@ -60,6 +62,7 @@ class StartOptions:
     concurrency: str | None
     output_dir: str | None
     file: str | None
+    project_id: str | None
     new_project: bool
     resume: str | None
     approve: str | None
@@ -81,7 +84,8 @@ def launch(options: StartOptions) -> int:
     catalog = cache(lambda: catalog_here(settings))
     file = load_project_file(Path(options.file), model_resolver(catalog)) if options.file else ProjectFile()
     request = request_from(options, file)
-    project_id = new_project_id(request.project)
+    named = parsed("--project-id", parse_project_id, options.project_id) if options.project_id else file.project_id
+    project_id = named or new_project_id(request.project)
     new_project = options.new_project or bool(file.new_project) or dry_run is not None
     chosen = options.output_dir or file.output_dir
     folder = Path(chosen or f"results/{project_id}").expanduser().absolute()
@@ -99,8 +103,8 @@ def launch(options: StartOptions) -> int:
     if dry_run is DryRun.ESTIMATE:
         return show_estimate(spec, settings, json_output=options.json_output)
     if dry_run is DryRun.PLAN:
-        return plan_only(spec, settings, folder, json_output=options.json_output)
-    start = _Start(spec, settings, folder, options)
+        return plan_only(spec, file.files, settings, folder, json_output=options.json_output)
+    start = _Start(spec, file.files, settings, folder, options, named=named is not None)
     earlier = None if new_project else Earlier(_explicit(options, file, request), chosen)
     return run_async(start.run(earlier))
 
@@ -123,6 +127,11 @@ def request_from(options: StartOptions, file: ProjectFile) -> ProjectRequest:
         on_exhausted=_chosen(
             "--on-exhausted", options.on_exhausted, file.on_exhausted, OnExhausted.END.value, parse_on_exhausted
         ),
+        wishes=file.wishes,
+        dependencies=file.dependencies,
+        validators=file.validators,
+        commands=file.commands,
+        quality_targets=file.quality_targets,
     )
 
 
@@ -152,6 +161,7 @@ def _resume_options(options: StartOptions) -> ResumeOptions:
         "--project": options.project,
         "--criteria": options.criteria,
         "--file": options.file,
+        "--project-id": options.project_id,
         "--new-project": options.new_project,
         "--no-enhance": options.no_enhance,
         "--dry-run": options.dry_run is not None,
@@ -191,12 +201,14 @@ def _text(flag: str, raw: str | None, from_file: str | None, question: str) -> s
 
 @dataclass(frozen=True)
 class _Start:
-    """A checked start: the run's input, and where its output goes."""
+    """A checked start: the run's input, the user's own files, where the output goes; `named`: the user chose the id."""
 
     spec: ProjectSpec
+    files: Mapping[str, bytes]
     settings: Settings
     folder: Path
     options: StartOptions
+    named: bool
 
     async def run(self, earlier: Earlier | None) -> int:
         """Start the project, or go on with an `earlier` one like it where there is one; returns the exit code."""
@@ -210,8 +222,11 @@ class _Start:
             json_output=self.options.json_output,
             simulated_said=simulated,
         )
+        known = await known_project(client, self.spec.project_id) if self.named else None
+        if known is not None and earlier is None:
+            raise UserInputError(f"--new-project: {known.project_id} exists already; give another --project-id")
         if earlier is not None:
-            found = await earlier.find(client, self.spec.project, self.spec.criteria, no_input=waiting.no_input)
+            found = known or await self._like_it(earlier, client)
             if found is not None:
                 return await earlier.go_on(client, self.settings, found, waiting, detach=self.options.detach)
             check_target(self.folder, self.spec.project_id)
@@ -223,11 +238,16 @@ class _Start:
             return 0
         return await follow_to_end(client, self.settings, self.spec.project_id, waiting)
 
+    async def _like_it(self, earlier: Earlier, client: Orchestrator) -> Similar | None:
+        if self.named:
+            return None  # this id is what the user wants
+        return await earlier.find(client, self.spec.project, self.spec.criteria, no_input=self.options.no_input)
+
     async def _begin(self, client: Orchestrator) -> None:
         project_id = self.spec.project_id
         save_record(self.settings.home, RunRecord(project_id=project_id, output_dir=str(self.folder)))
         try:
-            await client.start(self.spec)
+            await client.start(self.spec, self.files)
         except asyncio.CancelledError:
             say(f"\nInterrupted at the start; 'orch-cli status {project_id}' tells whether the run began.")
             raise

@@ -3,18 +3,17 @@
 import asyncio
 import getpass
 import os
-import re
 import signal
 import socket
 from collections.abc import Coroutine
 from typing import Any
 
+from orchestrator.client.spec import parse_project_id
 from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.text import one_line
 from orchestrator.settings import Settings, load_settings
 
 DETACHED = 130
-_PROJECT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,119}")
 
 
 def settings_for(profile: str | None) -> Settings:
@@ -26,9 +25,10 @@ def settings_for(profile: str | None) -> Settings:
 
 def checked_id(project_id: str) -> str:
     """`project_id`, if it can be one. Raises UserInputError."""
-    if not _PROJECT_ID.fullmatch(project_id):
-        raise UserInputError(f"{project_id[:80]!r} is no project id; 'orch-cli list' shows them")
-    return project_id
+    try:
+        return parse_project_id(project_id)
+    except ValueError:
+        raise UserInputError(f"{project_id[:80]!r} is no project id; 'orch-cli list' shows them") from None
 
 
 def operator() -> str:

@@ -29,7 +29,11 @@ def start(
     ] = None,
     file: Annotated[
         str | None,
-        typer.Option("--file", "-f", metavar="YAML", help="Project file: the names of these flags; flags override it."),
+        typer.Option("--file", "-f", metavar="FILE", help="Project file, YAML or JSON; flags override it."),
+    ] = None,
+    project_id: Annotated[
+        str | None,
+        typer.Option("--project-id", metavar="ID", help="The project's id; one that exists is gone on with."),
     ] = None,
     new_project: Annotated[
         bool, typer.Option("--new-project", "-N", help="Start afresh, whatever ran before.")
@@ -73,6 +77,7 @@ def start(
         concurrency=concurrency,
         output_dir=output_dir,
         file=file,
+        project_id=project_id,
         new_project=new_project,
         resume=resume,
         approve=approve,

@@ -2,8 +2,10 @@
 
 import asyncio
 import builtins
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
@@ -19,6 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from orchestrator.artifacts.export import export_manifest
 from orchestrator.artifacts.html_report import HTML_REPORT_NAME
+from orchestrator.artifacts.manifest import write_draft
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.catalog import ROUTING, load_catalog
 from orchestrator.client.connection import connect, connect_embedded, ensure_services
@@ -77,11 +80,14 @@ class Orchestrator:
         """
         return cls(settings, say, await connect(settings, say))
 
-    async def start(self, spec: ProjectSpec) -> str:
+    async def start(self, spec: ProjectSpec, files: Mapping[str, bytes] = MappingProxyType({})) -> str:
         """Starts the run and returns its workflow id. Raises UserInputError while the project runs already.
 
-        The embedded worker is replaced where it has other vendor settings than ours.
+        `files` are the user's own, by path in the software. The embedded worker is replaced where it has other vendor
+        settings than ours.
         """
+        if files:
+            spec = spec.model_copy(update={"files": await write_draft(self._store, files)})
         if self._settings.embedded:
             await self._ensure_services(replace_worker=True)
         elif self._settings.store_url.startswith("file:"):
