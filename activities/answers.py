@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from orchestrator.artifacts.manifest import read_draft, write_draft
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts.calls import CallRequest, CritiqueSummary, PromptParts
@@ -15,17 +13,15 @@ from orchestrator.domain.answers import (
     Critique,
     Evaluation,
     PlanAnswer,
-    Suggestion,
     UncheckedSuggestions,
     Verdict,
 )
-from orchestrator.domain.enhancing import suggested, usable
+from orchestrator.domain.enhancing import SUGGESTIONS, suggested, usable
 from orchestrator.domain.plan import check_plan, known_validators, planned_spec
 from orchestrator.domain.tasks import Stage
 from orchestrator.prompts.answers import parse_structured
 
 _SHOWN_ERRORS = 5
-_SUGGESTIONS = TypeAdapter(tuple[Suggestion, ...])
 _MENDING = (Stage.REVISE, Stage.REPAIR)
 
 
@@ -59,7 +55,7 @@ async def _suggestions(store: ArtifactStore, text: str) -> dict[str, Any]:
     found, dropped = usable(answer.suggestions)
     if dropped and not found:
         raise AnswerError(dropped[0])
-    ref = await store.put(_SUGGESTIONS.dump_json(found))
+    ref = await store.put(SUGGESTIONS.dump_json(found))
     return {"suggestions": suggested(found), "suggestions_ref": ref, "notes": (*notes, *dropped)}
 
 

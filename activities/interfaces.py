@@ -10,6 +10,8 @@ from temporalio import activity
 from orchestrator.contracts import names
 from orchestrator.contracts.calls import CallRequest, CallResult
 from orchestrator.contracts.tools import (
+    ApplyInput,
+    ApplyResult,
     CheckInput,
     CheckOutcome,
     PrepareInput,
@@ -90,6 +92,11 @@ class ToolInterface(ABC):
     @abstractmethod
     async def prepare(self, request: PrepareInput) -> PrepareResult:
         """Put the project's texts into the store, and say what this worker can do."""
+
+    @activity.defn(name=names.ACTIVITY_APPLY_SUGGESTIONS)
+    @abstractmethod
+    async def apply_suggestions(self, request: ApplyInput) -> ApplyResult:
+        """Put the chosen suggestions into the project's texts."""
 
     @activity.defn(name=names.ACTIVITY_VALIDATE)
     @abstractmethod

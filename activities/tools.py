@@ -13,6 +13,8 @@ from orchestrator.artifacts.publish import project_name, publish
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts import names
 from orchestrator.contracts.tools import (
+    ApplyInput,
+    ApplyResult,
     CheckInput,
     CheckOutcome,
     PrepareInput,
@@ -25,6 +27,7 @@ from orchestrator.contracts.tools import (
     TextInput,
     ValidatorVerdict,
 )
+from orchestrator.domain.enhancing import SUGGESTIONS, enhanced
 from orchestrator.domain.findings import CheckResult, CheckStatus, Finding
 from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.text import one_line
@@ -52,6 +55,19 @@ class ToolActivities(ToolInterface):
             criteria=await self._store.put(request.criteria.encode()),
             vendors=self._vendors,
             sandbox=self._sandbox.kind,
+        )
+
+    @activity.defn(name=names.ACTIVITY_APPLY_SUGGESTIONS)
+    async def apply_suggestions(self, request: ApplyInput) -> ApplyResult:
+        found = SUGGESTIONS.validate_json(await self._store.get(request.suggestions))
+        project, criteria = enhanced(
+            (await self._store.get(request.project)).decode(),
+            (await self._store.get(request.criteria)).decode(),
+            found,
+            request.chosen,
+        )
+        return ApplyResult(
+            project=await self._store.put(project.encode()), criteria=await self._store.put(criteria.encode())
         )
 
     @activity.defn(name=names.ACTIVITY_VALIDATE)

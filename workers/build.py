@@ -84,6 +84,7 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
             task_queue=QUEUE_TOOLS,
             activities=[
                 tools.prepare,
+                tools.apply_suggestions,
                 tools.validate,
                 tools.check,
                 tools.store_text,

@@ -1,9 +1,11 @@
-"""What comes before the plan: the architecture that it must follow."""
+"""What comes before the plan: a better project text, and the architecture that the plan must follow."""
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from orchestrator.contracts import names
     from orchestrator.contracts.calls import PromptParts
+    from orchestrator.contracts.tools import ApplyInput, ApplyResult
     from orchestrator.domain.advising import (
         LONG_TEXT_BYTES,
         app_type_for,
@@ -12,14 +14,95 @@ with workflow.unsafe.imports_passed_through():
         described,
         is_settled,
     )
-    from orchestrator.domain.apps import Architecture, ArchitectureWishes
+    from orchestrator.domain.apps import Architecture, ArchitectureWishes, EnhanceMode
     from orchestrator.domain.calls import GiveUp
+    from orchestrator.domain.clock import Hold
+    from orchestrator.domain.enhancing import Enhancement
     from orchestrator.domain.outcome import ProjectStatus
     from orchestrator.domain.routing import Work
     from orchestrator.domain.tasks import Stage, TaskType
 
+from workflows import views
 from workflows.context import RunContext
 from workflows.model_calls import PROJECT, call_model
+from workflows.records import save_state, show_search_attributes
+
+
+async def enhance(ctx: RunContext) -> None:
+    """Ask for suggestions, once, have them chosen, and work with the texts that follow from the choice."""
+    state = ctx.state
+    if state.enhancement is None:
+        if ctx.spec.enhance is EnhanceMode.OFF or state.plan:
+            return
+        state.enhancement = await _suggestions(ctx)
+    if state.enhancement.chosen is None:
+        if ctx.spec.enhance is EnhanceMode.ASK:
+            await _wait_for_choice(ctx, len(state.enhancement.suggestions))
+        else:
+            choose(ctx, tuple(one.id for one in state.enhancement.suggestions))
+    await _apply(ctx)
+
+
+def choose(ctx: RunContext, accepted: tuple[str, ...], *, by: str = "") -> str:
+    """Settle which suggestions are applied; returns one line that says so."""
+    enhancement = ctx.state.enhancement
+    assert enhancement is not None
+    offered = enhancement.suggestions
+    if enhancement.chosen is None:
+        ctx.state.enhancement = enhancement.model_copy(
+            update={"chosen": tuple(one.id for one in offered if one.id in accepted)}
+        )
+        for one in offered:
+            kind = "suggestion_applied" if one.id in accepted else "suggestion_dropped"
+            ctx.emit(kind, f"{one.id} {one.kind.value}: {one.title}", by=by)
+        ctx.release(Hold.SUGGESTIONS, by=by)
+    return f"{sum(one.id in accepted for one in offered)} of {len(offered)} suggestions are applied"
+
+
+async def _suggestions(ctx: RunContext) -> Enhancement:
+    parts = _texts(ctx)
+    result = await call_model(ctx, _work(ctx, Stage.ENHANCE), parts, generation=ctx.state.generation)
+    if isinstance(result, GiveUp):
+        ctx.forget_calls(PROJECT)
+        ctx.emit("enhancement_failed", result.reason)
+        ctx.note(f"nobody made suggestions for the project text ({result.reason}): it stays as it is")
+        return Enhancement(project=parts.project, criteria=parts.criteria, chosen=())
+    for note in result.notes:
+        ctx.note(f"enhancement: {note}")
+    ctx.emit("enhanced", f"{len(result.suggestions)} suggestions by {result.model}")
+    return Enhancement(
+        suggestions=result.suggestions,
+        texts=result.suggestions_ref,
+        chosen=None if result.suggestions else (),
+        project=parts.project,
+        criteria=parts.criteria,
+    )
+
+
+async def _wait_for_choice(ctx: RunContext, count: int) -> None:
+    ctx.hold(Hold.SUGGESTIONS, f"{count} suggestions for the project text wait for a choice")
+    show_search_attributes(ctx, views.status(ctx))
+    await save_state(ctx, views.project_view(ctx, with_tasks=True))
+    await ctx.gate()
+
+
+async def _apply(ctx: RunContext) -> None:
+    """Also in a run that was resumed: it begins with the texts as the user wrote them."""
+    enhancement, prepared = ctx.state.enhancement, ctx.state.prepared
+    assert enhancement is not None and prepared is not None
+    original = (enhancement.project, enhancement.criteria)
+    if not enhancement.chosen or enhancement.texts is None or original != (prepared.project, prepared.criteria):
+        return
+    given = ApplyInput(
+        project=enhancement.project,
+        criteria=enhancement.criteria,
+        suggestions=enhancement.texts,
+        chosen=enhancement.chosen,
+    )
+    texts: ApplyResult = await ctx.tool(
+        names.ACTIVITY_APPLY_SUGGESTIONS, given, ApplyResult, f"{len(enhancement.chosen)} suggestions"
+    )
+    ctx.state.prepared = prepared.model_copy(update={"project": texts.project, "criteria": texts.criteria})
 
 
 async def advise(ctx: RunContext) -> None:

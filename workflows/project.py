@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.advising import architecture_lines
     from orchestrator.domain.calls import GiveUp
     from orchestrator.domain.clock import Clock, Hold
+    from orchestrator.domain.enhancing import Enhancement
     from orchestrator.domain.ledger import Ledger
     from orchestrator.domain.money import usd
     from orchestrator.domain.outcome import ProjectStatus
@@ -27,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.text import one_line
 
 from workflows import views
-from workflows.briefing import advise
+from workflows.briefing import advise, enhance
 from workflows.context import RunContext, Stopped
 from workflows.integrate import integrate
 from workflows.model_calls import PROJECT, call_model
@@ -85,6 +86,7 @@ class ProjectWorkflow(Steering):
         ctx = self.ctx
         try:
             await self._prepare()
+            await enhance(ctx)
             await advise(ctx)
             if not ctx.state.plan and not ctx.state.failure:
                 await self._plan()
@@ -233,6 +235,11 @@ class ProjectWorkflow(Steering):
     @workflow.query(name=names.QUERY_TASKS)
     def tasks(self, page: int = 0) -> tuple[TaskView, ...]:
         return views.tasks_page(self.ctx, page)
+
+    @workflow.query(name=names.QUERY_SUGGESTIONS)
+    def suggestions(self) -> Enhancement | None:
+        """What was suggested and chosen; None where nobody was asked yet."""
+        return self.ctx.state.enhancement
 
     @workflow.query(name=names.QUERY_PLAN)
     def plan(self) -> tuple[TaskSpec, ...]:

@@ -61,6 +61,8 @@ async def publish(ctx: RunContext) -> ProjectView:
             view_json=view.model_dump_json(),
             project_text=state.prepared.project,
             criteria=state.prepared.criteria,
+            original_project=state.enhancement.project if state.enhancement else None,
+            original_criteria=state.enhancement.criteria if state.enhancement else None,
             plan=state.plan,
             drafts=drafts(state.plan, state.tasks),
             calls=state.record_segments,

@@ -6,6 +6,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.messages import (
         AddGuidance,
         ApprovePlan,
+        ChooseSuggestions,
         OverrideModel,
         RetryTask,
         SetBudget,
@@ -89,6 +90,20 @@ def guidance(ctx: RunContext, request: AddGuidance) -> str:
     if not request.text.strip():
         return "the text is empty"
     return _over(ctx) or (_unknown(ctx, request.task) if request.task else "")
+
+
+def choice(ctx: RunContext, request: ChooseSuggestions) -> str:
+    """Suggestions must wait, and be those that are accepted; what is decided can only be said again."""
+    enhancement = ctx.state.enhancement
+    if enhancement is None or not enhancement.suggestions:
+        return _over(ctx) or "no suggestions wait for a choice"
+    known = tuple(one.id for one in enhancement.suggestions)
+    unknown = [name for name in request.accepted if name not in known]
+    if unknown:
+        return f"there is no suggestion {unknown[0][:20]!r}; there are {', '.join(known)}"
+    if enhancement.chosen is not None and set(enhancement.chosen) != set(request.accepted):
+        return f"the choice was made already: {', '.join(enhancement.chosen) or 'none of them'}"
+    return _over(ctx)
 
 
 def approval(ctx: RunContext, request: ApprovePlan) -> str:

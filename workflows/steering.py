@@ -8,6 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.messages import (
         AddGuidance,
         ApprovePlan,
+        ChooseSuggestions,
         OverrideModel,
         Request,
         RetryTask,
@@ -29,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.text import one_line
 
 from workflows import refusals, views
+from workflows.briefing import choose
 from workflows.context import RunContext
 from workflows.records import show_search_attributes
 
@@ -156,6 +158,17 @@ class Steering:
     @add_guidance.validator
     def _check_guidance(self, request: AddGuidance) -> None:
         _reject(refusals.guidance(self.ctx, request))
+
+    @workflow.update(name=names.UPDATE_CHOOSE_SUGGESTIONS, description="Go on with these suggestions for the text.")
+    def choose_suggestions(self, request: ChooseSuggestions) -> str:
+        """Choose what is added to the project text; the same choice again changes nothing."""
+        text = choose(self.ctx, request.accepted, by=one_line(request.by))
+        show_search_attributes(self.ctx, views.status(self.ctx))
+        return text
+
+    @choose_suggestions.validator
+    def _check_choice(self, request: ChooseSuggestions) -> None:
+        _reject(refusals.choice(self.ctx, request))
 
     @workflow.update(name=names.UPDATE_APPROVE_PLAN, description="Go on with the plan, or with an edited one.")
     async def approve_plan(self, request: ApprovePlan) -> str:

@@ -52,9 +52,15 @@ def tasks_page(ctx: RunContext, page: int) -> tuple[TaskView, ...]:
 
 def status(ctx: RunContext) -> ProjectStatus:
     """What the run is doing: its phase, or what it waits for."""
-    if Hold.APPROVAL in ctx.state.clock.holds:
+    if awaits(ctx):
         return ProjectStatus.WAITING_APPROVAL
     return ProjectStatus.PAUSED if ctx.paused else ctx.state.phase
+
+
+def awaits(ctx: RunContext) -> str:
+    """What a person is to decide before the run goes on; empty where it waits for nobody."""
+    holds = ctx.state.clock.holds
+    return "suggestions" if Hold.SUGGESTIONS in holds else "plan" if Hold.APPROVAL in holds else ""
 
 
 def project_view(ctx: RunContext, end: Ending | None = None, with_tasks: bool = False) -> ProjectView:
@@ -75,6 +81,7 @@ def project_view(ctx: RunContext, end: Ending | None = None, with_tasks: bool = 
         simulated=ctx.simulated(),
         sandbox=state.prepared.sandbox if state.prepared else "",
         reason=end.reason if end else state.clock.reason,
+        awaits="" if end else awaits(ctx),
         notes=state.notes,
         tasks_done=tasks_done(ctx),
         tasks_total=len(state.plan),

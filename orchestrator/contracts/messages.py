@@ -11,6 +11,7 @@ from pydantic import Field
 from orchestrator.contracts.names import (
     UPDATE_ADD_GUIDANCE,
     UPDATE_APPROVE_PLAN,
+    UPDATE_CHOOSE_SUGGESTIONS,
     UPDATE_OVERRIDE_MODEL,
     UPDATE_RETRY_TASK,
     UPDATE_SET_BUDGET,
@@ -39,6 +40,15 @@ class ApprovePlan(Request):
     """
 
     tasks: tuple[PlannedTask, ...] | None = None
+
+
+class ChooseSuggestions(Request):
+    """Go on with these suggestions, by their ids, and without the others.
+
+    Accepted while suggestions wait for a choice; the same choice again changes nothing.
+    """
+
+    accepted: tuple[str, ...] = ()
 
 
 class SetBudget(Request):
@@ -87,6 +97,7 @@ class AddGuidance(Request):
 
 
 UPDATES: dict[type[Request], str] = {
+    ChooseSuggestions: UPDATE_CHOOSE_SUGGESTIONS,
     ApprovePlan: UPDATE_APPROVE_PLAN,
     SetBudget: UPDATE_SET_BUDGET,
     SetTimeLimit: UPDATE_SET_TIME_LIMIT,

@@ -10,6 +10,7 @@ QUEUE_MODELS = QUEUE_WORKFLOWS
 QUEUE_TOOLS = "orch-tools"
 
 ACTIVITY_PREPARE = "project.prepare"
+ACTIVITY_APPLY_SUGGESTIONS = "project.apply_suggestions"
 ACTIVITY_CHECK = "project.check"
 ACTIVITY_STORE_TEXT = "project.store_text"
 ACTIVITY_SAVE_STATE = "project.save_state"
@@ -28,6 +29,7 @@ SIGNAL_PAUSE = "pause"
 SIGNAL_RESUME = "resume"
 SIGNAL_CANCEL_TASK = "cancel_task"
 
+UPDATE_CHOOSE_SUGGESTIONS = "choose_suggestions"
 UPDATE_APPROVE_PLAN = "approve_plan"
 UPDATE_SET_BUDGET = "set_budget"
 UPDATE_SET_TIME_LIMIT = "set_time_limit"
@@ -39,6 +41,7 @@ UPDATE_ADD_GUIDANCE = "add_guidance"
 
 QUERY_STATUS = "status"
 QUERY_TASKS = "tasks"
+QUERY_SUGGESTIONS = "suggestions"
 QUERY_PLAN = "plan"
 QUERY_BUDGET = "budget"
 QUERY_BREAKERS = "breakers"

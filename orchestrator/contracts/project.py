@@ -96,6 +96,7 @@ class ProjectView(Frozen):
     simulated: bool
     sandbox: str = ""
     reason: str = ""
+    awaits: str = ""  # what a person is to decide: suggestions or plan
     notes: tuple[str, ...] = ()  # fallbacks, unsafe checks, booked uncertain calls
     tasks_done: int = 0
     tasks_total: int = 0

@@ -9,6 +9,7 @@ from orchestrator.domain.base import Frozen
 from orchestrator.domain.breaker import Breakers
 from orchestrator.domain.calls import CallProgress
 from orchestrator.domain.clock import Clock
+from orchestrator.domain.enhancing import Enhancement
 from orchestrator.domain.integration import Integration
 from orchestrator.domain.ledger import Ledger
 from orchestrator.domain.outcome import ProjectStatus
@@ -61,6 +62,7 @@ class ProjectState(RunMemory):
     warned: tuple[str, ...] = ()  # budget warnings that were given
     failure: str = ""
     prepared: PrepareResult | None = None
+    enhancement: Enhancement | None = None  # what became of the question for suggestions
     architecture: Architecture | None = None  # what the plan follows, once it is decided
     plan: tuple[TaskSpec, ...] = ()
     tasks: dict[str, TaskState] = {}

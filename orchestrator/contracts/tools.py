@@ -23,6 +23,22 @@ class PrepareResult(Frozen):
     sandbox: str  # "bubblewrap", "unsafe" or "" where generated code cannot be run
 
 
+class ApplyInput(Frozen):
+    """Suggestions to put into the texts of a project, by their ids. `suggestions`: JSON list of Suggestion."""
+
+    project: BlobRef
+    criteria: BlobRef
+    suggestions: BlobRef
+    chosen: tuple[str, ...]
+
+
+class ApplyResult(Frozen):
+    """The texts with them."""
+
+    project: BlobRef
+    criteria: BlobRef
+
+
 class CheckInput(Frozen):
     """Files to check together. Where two drafts hold one path, the later one wins.
 
@@ -125,6 +141,8 @@ class PublishInput(Frozen):
     view_json: str
     project_text: BlobRef | None
     criteria: BlobRef | None
+    original_project: BlobRef | None = None  # as the user wrote it; may be what `project_text` is
+    original_criteria: BlobRef | None = None
     plan: tuple[TaskSpec, ...]
     drafts: dict[str, DraftRef]  # task id to its best version
     calls: tuple[BlobRef, ...]  # segments: JSON lists of CallRecord

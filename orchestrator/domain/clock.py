@@ -11,6 +11,7 @@ class Hold(StrEnum):
     OPERATOR = "operator"  # somebody paused the run
     BUDGET = "budget"  # needed work was refused, and the run waits for more money instead of ending
     APPROVAL = "approval"  # the plan waits for a person
+    SUGGESTIONS = "suggestions"  # suggestions for a better text wait for a person
 
 
 class Clock(Frozen):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.domain.answers import Suggestion, SuggestionKind
 from orchestrator.domain.base import Frozen
@@ -10,6 +10,7 @@ from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.text import one_line
 
 MAX_SUGGESTIONS = 7
+SUGGESTIONS = TypeAdapter(tuple[Suggestion, ...])  # as they lie in the store
 _OTHER_KINDS = {"criteria": SuggestionKind.CRITERION, "risks": SuggestionKind.RISK}
 _SHOWN_CHARS = 60
 
@@ -28,7 +29,6 @@ class Enhancement(Frozen):
     suggestions: tuple[Suggested, ...] = ()
     texts: BlobRef | None = None  # JSON list of Suggestion, in the same order
     chosen: tuple[str, ...] | None = None  # ids; None while nobody has decided
-    applied: bool = False  # the run works with texts of its own
     project: BlobRef
     criteria: BlobRef
 

@@ -283,6 +283,7 @@ def _workers(
     ]
     others: list[Callable[..., Any]] = [
         tools.prepare,
+        tools.apply_suggestions,
         tools.validate,
         tools.check,
         tools.store_text,
