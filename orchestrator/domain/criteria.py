@@ -26,7 +26,7 @@ _CHECKS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         (r"\bvalid (?:openapi|swagger)", ("openapi",)),
         (r"\bvalid html\b", ("html",)),
         (r"\bno (?:secrets?|keys?|credentials?|passwords?) (?:in|are)\b", ("secrets",)),
-        (r"^(?:(?:the|it|app|server|service|api|cli|program|site) )*(?:starts?|launch(?:es)?|boots?)\b", ("app_start",)),
+        (r"^(?:(?:the|it|app|server|service|api|program|site) )*(?:starts?|launch(?:es)?|boots?)\b", ("app_start",)),
     )
 )  # fmt: skip
 
