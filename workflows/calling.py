@@ -177,8 +177,13 @@ class CallContext:
 
     # Money
 
+    def account(self, task_id: str) -> str:
+        """Under whose name a task's requests are booked."""
+        return task_id
+
     def spend(self, task_id: str, stage: str, cost_micro: int, uncertain_micro: int) -> None:
         """Book one request under its owner."""
+        task_id = self.account(task_id)
         old = self.state.spending.get(task_id, Spending())
         by_stage = {**old.by_stage, stage: old.by_stage.get(stage, 0) + cost_micro}
         uncertain = old.uncertain
@@ -188,7 +193,8 @@ class CallContext:
 
     def reconcile_spending(self, key: str, actual_micro: int, booked_micro: int) -> None:
         """Move a call's charge from uncertain to spent, under its owner. `key` is a call key's text."""
-        _, _, task_id, _, stage, *_ = key.split("/")
+        _, _, owner, _, stage, *_ = key.split("/")
+        task_id = self.account(owner)
         old = self.state.spending[task_id]
         left = old.uncertain.get(stage, 0) - booked_micro
         self.state.spending[task_id] = Spending(

@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.routing import ProjectModels, Work, ranking
 
 from workflows.context import RunContext
-from workflows.requests import CallSlot, Route, send_request
+from workflows.requests import CallSlot, Route, send_request, wait_for_budget
 
 PROJECT = "project"  # owner of calls that belong to no task
 _RANKING_ON_RECORD = 8
@@ -64,7 +64,7 @@ async def _until_answered(ctx: RunContext, slot: CallSlot, work: Work, parts: Pr
             case WaitUntil(time_s=time_s):
                 await ctx.wait_until(time_s, slot.task)
             case WaitForBudget(amount_micro=amount_micro):
-                await _wait_for_budget(ctx, slot, amount_micro)
+                await wait_for_budget(ctx, slot, amount_micro)
             case Send():
                 skipped = passed_over(progress, order, choice.model, ctx.state.breakers, ctx.now_s())
                 route = Route(
@@ -81,24 +81,6 @@ async def _until_answered(ctx: RunContext, slot: CallSlot, work: Work, parts: Pr
                 if is_hopeless(progress, work.stage):
                     ctx.state.calls.pop(slot.name, None)
                     return GiveUp(reason=f"no usable answer: {progress.last_failure}")
-
-
-async def _wait_for_budget(ctx: RunContext, slot: CallSlot, amount_micro: int) -> None:
-    """Until this call is the first that waits and its amount fits, or can never fit, or the run stops."""
-    if slot.name not in ctx.waiters:
-        ctx.waiters.append(slot.name)
-
-    def may_go_on() -> bool:
-        ledger = ctx.state.ledger
-        first = ctx.waiters[0] == slot.name
-        return (
-            ctx.must_stop
-            or slot.task in ctx.cancelled_tasks
-            or (first and ledger.fits(amount_micro))
-            or not ledger.can_ever_fit(amount_micro)
-        )
-
-    await workflow.wait_condition(may_go_on)
 
 
 def _learn(progress: CallProgress, send: Send, result: CallResult) -> CallProgress:

@@ -44,6 +44,24 @@ class Route(Frozen):
     passed_over: tuple[str, ...]
 
 
+async def wait_for_budget(ctx: CallContext, slot: CallSlot, amount_micro: int) -> None:
+    """Until this call is the first that waits and its amount fits, or can never fit, or the run stops."""
+    if slot.name not in ctx.waiters:
+        ctx.waiters.append(slot.name)
+
+    def may_go_on() -> bool:
+        ledger = ctx.state.ledger
+        first = ctx.waiters[0] == slot.name
+        return (
+            ctx.must_stop
+            or slot.task in ctx.cancelled_tasks
+            or (first and ledger.fits(amount_micro))
+            or not ledger.can_ever_fit(amount_micro)
+        )
+
+    await workflow.wait_condition(may_go_on)
+
+
 async def send_request(
     ctx: CallContext,
     slot: CallSlot,
