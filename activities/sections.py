@@ -2,16 +2,19 @@
 
 import json
 import re
+from collections.abc import Sequence
+from itertools import islice
 
 from pydantic import TypeAdapter
 
 from orchestrator.artifacts.manifest import read_draft
 from orchestrator.artifacts.store import ArtifactStore
-from orchestrator.contracts.calls import PromptParts
+from orchestrator.contracts.calls import ContextDraft, PromptParts
 from orchestrator.domain.answers import Critique
 from orchestrator.domain.findings import Finding
+from orchestrator.domain.interfaces import Extent, Shown, shown_within
 from orchestrator.domain.refs import DraftRef
-from orchestrator.domain.sizes import MAX_FENCE_CHARS
+from orchestrator.domain.sizes import MAX_CONTEXT_BYTES, MAX_FENCE_CHARS
 
 _FINDINGS = TypeAdapter(list[Finding])
 _MAX_LANGUAGE_BYTES = 12
@@ -31,8 +34,7 @@ async def read_sections(store: ArtifactStore, parts: PromptParts) -> dict[str, s
         brief["prompt"] = (await store.get(parts.task.prompt)).decode()
         sections["task"] = json.dumps(brief, ensure_ascii=False)
     if parts.context:
-        shown = [f"{item.task} {item.title}\n{await _files(store, item.draft)}" for item in parts.context]
-        sections["context"] = "\n".join(shown)
+        sections["context"] = await _context(store, parts.context)
     if parts.draft is not None:
         sections["draft"] = await _files(store, parts.draft)
     if parts.findings is not None:
@@ -50,6 +52,28 @@ async def read_sections(store: ArtifactStore, parts: PromptParts) -> dict[str, s
     if parts.previous_error:
         sections["previous_error"] = parts.previous_error
     return sections
+
+
+async def _context(store: ArtifactStore, context: Sequence[ContextDraft]) -> str:
+    """The files of each dependency; those for which there is no room by their interface, or at least by name."""
+    drafts = [await read_draft(store, item.draft) for item in context]
+    files = [(path, content.decode(errors="replace")) for draft in drafts for path, content in draft.items()]
+    shown = iter(shown_within(files, MAX_CONTEXT_BYTES))
+    lines = []
+    for item, draft in zip(context, drafts, strict=True):
+        lines.append(f"{item.task} {item.title}")
+        lines += [_shown(file) for file in islice(shown, len(draft))]
+    return "\n".join(lines)
+
+
+def _shown(file: Shown) -> str:
+    match file.extent:
+        case Extent.WHOLE:
+            return fenced(file.path, file.text)
+        case Extent.INTERFACE:
+            return f"its interface only:\n{fenced(file.path, file.text)}"
+        case Extent.NAME:
+            return f"{file.path}: exists; there is no room to show it"
 
 
 async def _files(store: ArtifactStore, draft: DraftRef) -> str:

@@ -1,8 +1,8 @@
 """How large a prompt can become, known from the sizes of its parts without reading them."""
 
-from orchestrator.contracts.calls import PromptParts, TaskBrief
+from orchestrator.contracts.calls import ContextDraft, PromptParts, TaskBrief
 from orchestrator.domain.refs import BlobRef, DraftRef
-from orchestrator.domain.sizes import FENCE_BYTES_PER_FILE, LINE_BYTES, TEMPLATE_BYTES
+from orchestrator.domain.sizes import FENCE_BYTES_PER_FILE, LINE_BYTES, MAX_CONTEXT_BYTES, TEMPLATE_BYTES
 from orchestrator.domain.tasks import Stage
 
 
@@ -16,7 +16,7 @@ def prompt_bound(stage: Stage, parts: PromptParts) -> int:
         TEMPLATE_BYTES[stage]
         + sum(_blob(ref) for ref in blobs)
         + (_brief(parts.task) if parts.task else 0)
-        + sum(_line(item.task) + _line(item.title) + _draft(item.draft) for item in parts.context)
+        + _context(parts.context)
         + (_draft(parts.draft) if parts.draft else 0)
         + sum(_blob(ref) for ref in parts.guidance)
         + sum(_line(line) for line in (*parts.attempts, *parts.architecture))
@@ -34,8 +34,17 @@ def _brief(task: TaskBrief) -> int:
 
 
 def _draft(draft: DraftRef) -> int:
-    names = sum(len(path.encode()) for path in draft.paths)
-    return draft.files_bytes + names + FENCE_BYTES_PER_FILE * len(draft.paths)
+    return draft.files_bytes + _names(draft)
+
+
+def _context(context: tuple[ContextDraft, ...]) -> int:
+    files = sum(item.draft.files_bytes for item in context)
+    around = sum(_line(item.task) + _line(item.title) + _names(item.draft) for item in context)
+    return min(files, MAX_CONTEXT_BYTES) + around
+
+
+def _names(draft: DraftRef) -> int:
+    return sum(len(path.encode()) for path in draft.paths) + FENCE_BYTES_PER_FILE * len(draft.paths)
 
 
 def _line(text: str) -> int:

@@ -18,5 +18,6 @@ TEMPLATE_BYTES: dict[Stage, int] = {
 }
 
 MAX_FENCE_CHARS = 32  # the longest fence around a shown file
-FENCE_BYTES_PER_FILE = 2 * MAX_FENCE_CHARS + 32  # both fences, language, `path=` and line ends; not the path
+FENCE_BYTES_PER_FILE = 2 * MAX_FENCE_CHARS + 56  # fences, language, `path=`, line ends, a remark; not the path
 LINE_BYTES = 8  # what turns a text into a line of a list
+MAX_CONTEXT_BYTES = 60_000  # shown of the files of dependencies: about 15,000 tokens

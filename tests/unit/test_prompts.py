@@ -204,6 +204,25 @@ def test_the_bound_counts_every_line() -> None:
     asyncio.run(run())
 
 
+def test_a_context_beyond_its_room_shows_interfaces_names_the_rest_and_stays_bounded() -> None:
+    module = b'def f(x: int) -> int:\n    "Twice."\n' + b"    x += 1\n" * 2500
+    files = {"a.py": module, "b.py": module, "c.py": module, "big.md": b"x" * 70_000, "`" * 40: b"`" * 40}
+
+    async def run() -> str:
+        store = ArtifactStore.open("memory://")
+        nothing = await store.put(b"")
+        context = ContextDraft(task="t1", title="", draft=await write_draft(store, files))
+        parts = PromptParts(project=nothing, criteria=nothing, context=(context,))
+        for stage in Stage:
+            await assert_bounded(stage, store, parts)
+        return (await read_sections(store, parts))["context"]
+
+    context = asyncio.run(run())
+    assert context.count("x += 1") == 2 * 2500
+    assert context.count("its interface only:") == 1
+    assert "big.md: exists; there is no room to show it" in context
+
+
 async def assert_bounded(stage: Stage, store: ArtifactStore, parts: PromptParts) -> None:
     system, prompt = build_prompt(stage, await read_sections(store, parts))
     texts = len(system.encode()) + len(prompt.encode()) + schema_bytes(stage) - template_bytes(stage)
