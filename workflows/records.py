@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from orchestrator.domain.integration import drafts
     from orchestrator.domain.money import cost_micro, usd
-    from orchestrator.domain.outcome import ProjectStatus, ending, quality
+    from orchestrator.domain.outcome import ProjectStatus, after_loss, ending, quality
     from orchestrator.domain.refs import BlobRef
     from orchestrator.domain.steps import FINAL
 
@@ -39,19 +39,35 @@ async def publish(ctx: RunContext) -> ProjectView:
     state = ctx.state
     ctx.ending = True
     await reconcile(ctx)
-    end = ending(
-        list(state.tasks.values()),
-        state.integration,
-        state.stopped,
-        state.stop_reason,
-        state.exhausted,
-        state.failure,
+    while True:
+        end = ending(
+            list(state.tasks.values()),
+            state.integration,
+            state.stopped,
+            state.stop_reason,
+            state.exhausted,
+            state.failure,
+        )
+        ctx.emit("finished", f"{end.status.value}{': ' + end.reason if end.reason else ''}")
+        state.phase = end.status
+        await flush(ctx)
+        view = views.project_view(ctx, end)
+        await save_state(ctx, view)
+        published = await _publish(ctx, view)
+        if not published.lost:
+            break
+        for task_id, paths in published.lost.items():
+            ctx.set_task(task_id, after_loss(ctx.task(task_id), paths))
+            ctx.note(f"{task_id}: {ctx.task(task_id).reason}")
+    show_search_attributes(ctx, end.status)
+    workflow.set_current_details(views.Details(ctx).text(end))
+    return view.model_copy(
+        update={"manifest": published.manifest, "events": published.events, "records": published.records}
     )
-    ctx.emit("finished", f"{end.status.value}{': ' + end.reason if end.reason else ''}")
-    state.phase = end.status
-    await flush(ctx)
-    view = views.project_view(ctx, end)
-    await save_state(ctx, view)
+
+
+async def _publish(ctx: RunContext, view: ProjectView) -> PublishResult:
+    state = ctx.state
     assert state.prepared is not None
     published: PublishResult = await ctx.tool(
         names.ACTIVITY_PUBLISH,
@@ -72,11 +88,7 @@ async def publish(ctx: RunContext) -> ProjectView:
         PublishResult,
         "manifest and report",
     )
-    show_search_attributes(ctx, end.status)
-    workflow.set_current_details(views.Details(ctx).text(end))
-    return view.model_copy(
-        update={"manifest": published.manifest, "events": published.events, "records": published.records}
-    )
+    return published
 
 
 async def reconcile(ctx: CallContext) -> None:

@@ -26,6 +26,7 @@ def task_view(ctx: RunContext, task: TaskSpec) -> TaskView:
     state = ctx.task(task.id)
     spending = ctx.state.spending.get(task.id)
     version = state.best or state.current
+    planned = () if state.status in FINAL else task.files  # a task that ended without a result has none
     return TaskView(
         id=task.id,
         title=task.title,
@@ -38,7 +39,7 @@ def task_view(ctx: RunContext, task: TaskSpec) -> TaskView:
         iterations=0 if state.current is None and state.best is None else state.iteration,
         spent_micro=sum(spending.by_stage.values()) if spending else 0,
         uncertain_micro=sum(spending.uncertain.values()) if spending else 0,
-        files=version.draft.paths if version else task.files,
+        files=version.draft.paths if version else planned,
         reason=state.reason,
         spent_by_stage=spending.by_stage if spending else {},
         attempts=state.attempts,

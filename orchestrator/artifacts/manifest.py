@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -36,12 +37,17 @@ async def write_draft(store: ArtifactStore, files: Mapping[str, bytes]) -> Draft
 
 async def read_draft(store: ArtifactStore, ref: DraftRef) -> dict[str, bytes]:
     """The files of a draft by path. Raises ArtifactError where anything is missing, altered or unsafe."""
-    try:
-        files = _FILE_LIST.validate_json(await store.get(ref.manifest))
-        check_paths(file.path for file in files)
-    except (ValidationError, UnsafePathError) as error:
-        raise _damaged(ref.manifest, error) from None
-    return {file.path: await store.get(_blob(file)) for file in files}
+    return {file.path: await read_file(store, file) for file in await _listed(store, ref)}
+
+
+async def salvage_draft(store: ArtifactStore, ref: DraftRef) -> dict[str, bytes]:
+    """Those files of a draft that can still be read, by path: all of `ref.paths` unless the store was damaged."""
+    files: dict[str, bytes] = {}
+    with suppress(ArtifactError):
+        for file in await _listed(store, ref):
+            with suppress(ArtifactError):
+                files[file.path] = await read_file(store, file)
+    return files
 
 
 async def merge_drafts(store: ArtifactStore, drafts: Sequence[DraftRef]) -> dict[str, bytes]:
@@ -98,6 +104,16 @@ def folders_of(path: str) -> list[str]:
     """All folders above `path`, such as `a` and `a/b` of `a/b/c`."""
     parts = path.split("/")
     return ["/".join(parts[:length]) for length in range(1, len(parts))]
+
+
+async def _listed(store: ArtifactStore, ref: DraftRef) -> list[FileRef]:
+    """The files of the manifest that the draft still counts: those that were lost are not in its paths."""
+    try:
+        files = _FILE_LIST.validate_json(await store.get(ref.manifest))
+        check_paths(file.path for file in files)
+    except (ValidationError, UnsafePathError) as error:
+        raise _damaged(ref.manifest, error) from None
+    return [file for file in files if file.path in ref.paths]
 
 
 def _blob(file: FileRef) -> BlobRef:

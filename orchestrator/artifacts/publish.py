@@ -7,7 +7,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from orchestrator.artifacts.errors import ArtifactError
 from orchestrator.artifacts.html_report import HTML_REPORT_NAME, render_html
-from orchestrator.artifacts.manifest import Manifest, folders_of, merge_drafts, put_files, write_manifest
+from orchestrator.artifacts.manifest import Manifest, folders_of, put_files, salvage_draft, write_manifest
 from orchestrator.artifacts.report import REPORT_NAME, ReportData, render_report
 from orchestrator.artifacts.store import ArtifactStore, safe_piece
 from orchestrator.artifacts.summary import SUMMARY_NAME, write_summary
@@ -31,37 +31,45 @@ async def publish(store: ArtifactStore, given: PublishInput) -> PublishResult:
 
     `projects/<namespace>/<project>/manifest.json` and `view.json` are replaced. A generated file that has the
     name of one of ours, or cannot exist beside another one, moves to `generated/`, which the notes say. Doing
-    it again gives the same manifest. Raises ArtifactError where a blob is missing or altered.
+    it again gives the same manifest.
+
+    Where generated files are missing or altered in the store, nothing is written and the result names them: the status
+    has to be decided anew. Other texts that are gone are left out of the report, which a note says.
     """
+    generated, lost = await _generated(store, given)
+    if lost:
+        return PublishResult(lost=lost)
+    files, moved = place(generated)
+    texts = _Texts(store)
+    calls = await texts.segments(_CALLS, given.calls, "the log of calls")
+    events = await texts.segments(_EVENTS, given.events, "the event log")
+    findings = await texts.segments(_FINDINGS, (given.findings,) if given.findings else (), "the list of findings")
+    request = await texts.text(given.project_text, "the project text")
+    criteria = await texts.text(given.criteria, "the criteria")
     view = ProjectView.model_validate_json(given.view_json)
-    drafts = [given.drafts[task] for task in _plan_order(given)]
-    files, moved = place(await merge_drafts(store, drafts))
-    view = view.model_copy(update={"notes": (*view.notes, *moved)})
-    calls = await _segments(store, _CALLS, given.calls)
-    events = await _segments(store, _EVENTS, given.events)
     told = ReportData(
-        view=view,
+        view=view.model_copy(update={"notes": (*view.notes, *moved, *texts.gaps)}),
         plan=given.plan,
         calls=calls,
         events=events,
-        findings=await _segments(store, _FINDINGS, (given.findings,) if given.findings else ()),
-        request=await _text(store, given.project_text),
-        criteria=await _text(store, given.criteria),
+        findings=findings,
+        request=request,
+        criteria=criteria,
         files=tuple(files),
     )
     reports = {REPORT_NAME: render_report(told).encode(), HTML_REPORT_NAME: render_html(told).encode()}
     refs = await put_files(store, {**files, **reports})
-    summary = await store.put(write_summary(view, calls, refs))
+    summary = await store.put(write_summary(told.view, calls, refs))
     own = FileRef(path=SUMMARY_NAME, sha256=summary.sha256, size=summary.size)
     manifest = Manifest(files=(*refs, own))
     ref = await write_manifest(store, manifest)
     await store.write_named(
         project_name(given.namespace, given.project, "manifest.json"), manifest.model_dump_json().encode()
     )
-    logs = {"events": await store.put(_lines(events)), "records": await store.put(_lines(calls))}
-    final = view.model_copy(update={"manifest": ref, **logs})
+    log, records = await store.put(_lines(events)), await store.put(_lines(calls))
+    final = told.view.model_copy(update={"manifest": ref, "events": log, "records": records})
     await store.write_named(project_name(given.namespace, given.project, "view.json"), final.model_dump_json().encode())
-    return PublishResult(manifest=ref, files=len(manifest.files), **logs)
+    return PublishResult(manifest=ref, files=len(manifest.files), events=log, records=records)
 
 
 def project_name(namespace: str, project: str, leaf: str) -> str:
@@ -107,21 +115,52 @@ def _plan_order(given: PublishInput) -> list[str]:
     return planned + sorted(set(given.drafts) - set(planned))
 
 
-async def _segments(
-    store: ArtifactStore, adapter: TypeAdapter[tuple[_Item, ...]], refs: tuple[BlobRef, ...]
-) -> tuple[_Item, ...]:
-    items: list[_Item] = []
-    for ref in refs:
+async def _generated(store: ArtifactStore, given: PublishInput) -> tuple[dict[str, bytes], dict[str, tuple[str, ...]]]:
+    """The files of all drafts by path, the last one wins; and those that the store has lost, by task."""
+    merged: dict[str, bytes] = {}
+    lost: dict[str, tuple[str, ...]] = {}
+    for task in _plan_order(given):
+        draft = given.drafts[task]
+        files = await salvage_draft(store, draft)
+        merged.update(files)
+        gone = tuple(path for path in draft.paths if path not in files)
+        if gone:
+            lost[task] = gone
+    return merged, lost
+
+
+class _Texts:
+    """Reads what the report tells; `gaps` has a note for each text that the store has lost."""
+
+    def __init__(self, store: ArtifactStore) -> None:
+        self._store = store
+        self.gaps: tuple[str, ...] = ()
+
+    async def segments(
+        self, adapter: TypeAdapter[tuple[_Item, ...]], refs: tuple[BlobRef, ...], name: str
+    ) -> tuple[_Item, ...]:
+        """The items of all lists that can be read."""
+        items: list[_Item] = []
+        for ref in refs:
+            try:
+                items += adapter.validate_json(await self._store.get(ref))
+            except (ArtifactError, ValidationError):
+                self._lacks(f"a part of {name}")
+        return tuple(items)
+
+    async def text(self, ref: BlobRef | None, name: str) -> str:
+        """The text, empty where it cannot be read."""
         try:
-            items += adapter.validate_json(await store.get(ref))
-        except ValidationError:
-            raise ArtifactError(f"artifact {ref.sha256} is not the list that it should be") from None
-    return tuple(items)
+            return "" if ref is None else (await self._store.get(ref)).decode(errors="replace")
+        except ArtifactError:
+            self._lacks(name)
+            return ""
+
+    def _lacks(self, what: str) -> None:
+        note = f"the artifact store has lost {what}: the report lacks it"
+        if note not in self.gaps:
+            self.gaps = (*self.gaps, note)
 
 
 def _lines(items: Sequence[BaseModel]) -> bytes:
     return "".join(f"{item.model_dump_json()}\n" for item in items).encode()
-
-
-async def _text(store: ArtifactStore, ref: BlobRef | None) -> str:
-    return "" if ref is None else (await store.get(ref)).decode(errors="replace")

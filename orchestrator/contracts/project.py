@@ -74,7 +74,7 @@ class TaskView(Frozen):
     iterations: int = 0
     spent_micro: int = 0
     uncertain_micro: int = 0
-    files: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()  # of its result, before there is one the planned ones
     reason: str = ""
     spent_by_stage: dict[str, int] = {}
     attempts: tuple[str, ...] = ()

@@ -151,9 +151,13 @@ class PublishInput(Frozen):
 
 
 class PublishResult(Frozen):
-    """The manifest: a JSON object {files: [FileRef]}, report and summary included; events and calls as JSONL."""
+    """The manifest: a JSON object {files: [FileRef]}, report and summary included; events and calls as JSONL.
 
-    manifest: BlobRef
-    files: int
-    events: BlobRef
-    records: BlobRef
+    Where the store has lost files of the drafts, nothing is published and `lost` names them, by task.
+    """
+
+    manifest: BlobRef | None = None
+    files: int = 0
+    events: BlobRef | None = None
+    records: BlobRef | None = None
+    lost: dict[str, tuple[str, ...]] = {}

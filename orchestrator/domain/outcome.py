@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.integration import Integration
-from orchestrator.domain.steps import TaskState, TaskStatus
+from orchestrator.domain.steps import USABLE, TaskState, TaskStatus
 
 
 class ProjectStatus(StrEnum):
@@ -74,6 +74,22 @@ def _completed(states: Sequence[TaskState], integration: Integration) -> Ending:
     if problems:
         return Ending(status=ProjectStatus.COMPLETED_DEGRADED, reason="; ".join(problems)[:300])
     return Ending(status=ProjectStatus.SUCCESS)
+
+
+def after_loss(state: TaskState, lost: Sequence[str]) -> TaskState:
+    """The task after the store has lost these files of its best version.
+
+    With what is left it counts as DEGRADED at most; without any file it has no result, and starts afresh in a resume.
+    """
+    assert state.best is not None
+    draft = state.best.draft
+    kept = tuple(path for path in draft.paths if path not in lost)
+    best = state.best.model_copy(update={"draft": draft.model_copy(update={"paths": kept})}) if kept else None
+    status = state.status
+    if status in USABLE:
+        status = TaskStatus.DEGRADED if kept else TaskStatus.FAILED
+    reason = f"lost in the artifact store: {', '.join(lost)}"[:200]
+    return state.model_copy(update={"status": status, "best": best, "reason": reason})
 
 
 def quality(states: Sequence[TaskState]) -> float | None:

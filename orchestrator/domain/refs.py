@@ -28,7 +28,8 @@ class FileRef(Frozen):
 class DraftRef(Frozen):
     """The files of one version of one task's result.
 
-    `manifest` is a JSON list of FileRef; `files_bytes` is the sum of the files' sizes.
+    `manifest` is a JSON list of FileRef; `files_bytes` is the sum of the files' sizes. A file of the manifest that is
+    not in `paths` does not count: the store has lost it.
     """
 
     manifest: BlobRef

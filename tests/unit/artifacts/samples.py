@@ -108,6 +108,13 @@ async def published(
     )
 
 
+async def manifest_of(store: ArtifactStore, files: dict[str, bytes]) -> BlobRef:
+    """Publishes the same; the manifest."""
+    manifest = (await published(store, files)).manifest
+    assert manifest
+    return manifest
+
+
 async def _segment(
     store: ArtifactStore, items: tuple[CallRecord, ...] | tuple[Finding, ...] | tuple[Event, ...]
 ) -> BlobRef:

@@ -25,7 +25,7 @@ from orchestrator.artifacts.manifest import Manifest, write_manifest
 from orchestrator.artifacts.store import ArtifactError, ArtifactStore
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
 from orchestrator.domain.refs import BlobRef, FileRef
-from tests.unit.artifacts.samples import PROJECT, published
+from tests.unit.artifacts.samples import PROJECT, manifest_of
 from tests.unit.artifacts.test_manifest import HOSTILE_SETS
 
 FIRST = {"pkg/a.py": b"a = 1\n", "run.sh": b"#!/bin/sh\n", "tests/test_a.py": b""}
@@ -45,7 +45,7 @@ def target(tmp_path: Path) -> Path:
 
 def export(store: ArtifactStore, target: Path, files: dict[str, bytes], project: str = PROJECT) -> Path:
     async def scenario() -> Path:
-        return await export_manifest(store, (await published(store, files)).manifest, target, project)
+        return await export_manifest(store, await manifest_of(store, files), target, project)
 
     return asyncio.run(scenario())
 
@@ -276,7 +276,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_earlier_export(store: ArtifactSt
     import resource
 
     export(store, target, FIRST)
-    manifest = asyncio.run(published(store, {"big": b"x" * 200_000})).manifest
+    manifest = asyncio.run(manifest_of(store, {"big": b"x" * 200_000}))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
@@ -291,7 +291,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_earlier_export(store: ArtifactSt
 
 def test_exports_at_the_same_time_end_with_one_of_them(store: ArtifactStore, target: Path) -> None:
     async def scenario() -> None:
-        refs = [(await published(store, files)).manifest for files in (FIRST, SECOND)]
+        refs = [await manifest_of(store, files) for files in (FIRST, SECOND)]
         results = await asyncio.gather(
             *(export_manifest(store, refs[n % 2], target, PROJECT) for n in range(8)), return_exceptions=True
         )
@@ -335,7 +335,7 @@ class Interrupted(LocalBackend):
 
 def test_work_that_begins_during_an_export_is_kept(store: ArtifactStore, target: Path, tmp_path: Path) -> None:
     export(store, target, FIRST)
-    manifest = asyncio.run(published(store, SECOND)).manifest
+    manifest = asyncio.run(manifest_of(store, SECOND))
 
     async def edit() -> None:
         add_file(target)
@@ -349,7 +349,7 @@ def test_work_that_begins_during_an_export_is_kept(store: ArtifactStore, target:
 
 def test_an_export_leaves_alone_what_another_one_is_writing(store: ArtifactStore, target: Path, tmp_path: Path) -> None:
     async def scenario() -> None:
-        first, second = [(await published(store, files)).manifest for files in (FIRST, SECOND)]
+        first, second = [await manifest_of(store, files) for files in (FIRST, SECOND)]
         slow = ArtifactStore(Interrupted(tmp_path / "store", lambda: export_manifest(store, second, target, PROJECT)))
         await export_manifest(slow, first, target, PROJECT)
 
@@ -400,7 +400,7 @@ def test_a_kill_at_any_moment_leaves_one_whole_state(store: ArtifactStore, targe
     states = [{f"pkg/m{n}.py": f"{state} {n}".encode() * 50 for n in range(40 + state)} for state in range(2)]
 
     async def prepare() -> list[BlobRef]:
-        return [(await published(store, files)).manifest for files in states]
+        return [await manifest_of(store, files) for files in states]
 
     refs = asyncio.run(prepare())
     arguments = [(tmp_path / "store").as_uri(), str(target), *(ref.model_dump_json() for ref in refs)]

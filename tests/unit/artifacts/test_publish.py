@@ -4,18 +4,20 @@ import asyncio
 import json
 import re
 import unicodedata
+from pathlib import Path
 from typing import Unpack
 
 import pytest
 from markdown_it import MarkdownIt
 
-from orchestrator.artifacts.manifest import read_file, read_manifest
+from orchestrator.artifacts.manifest import read_file, read_manifest, write_draft
 from orchestrator.artifacts.publish import place, project_name, publish
-from orchestrator.artifacts.store import ArtifactError, ArtifactStore
+from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.artifacts.text import markdown_block, markdown_line
 from orchestrator.contracts.project import Event, ProjectStatus, ProjectView
-from orchestrator.contracts.tools import PublishInput
+from orchestrator.contracts.tools import PublishInput, PublishResult
 from orchestrator.domain.findings import Finding
+from orchestrator.domain.refs import BlobRef, blob_ref
 from tests.unit.artifacts.samples import PROJECT, RunDetails, call, project_view, published, task_view
 
 HOSTILE_TEXTS = [
@@ -66,6 +68,7 @@ def read(files: dict[str, bytes], **options: Unpack[RunDetails]) -> tuple[dict[s
     async def scenario() -> tuple[dict[str, bytes], ProjectView]:
         store = ArtifactStore.open("memory://")
         result = await published(store, files, **options)
+        assert result.manifest
         manifest = await read_manifest(store, result.manifest)
         named = await store.read_named(project_name("default", PROJECT, "manifest.json"))
         view = await store.read_named(project_name("default", PROJECT, "view.json"))
@@ -237,22 +240,77 @@ def test_long_texts_are_cut_and_say_so() -> None:
     assert len(markdown_line("x" * 500, 50)) == 50
 
 
-def test_a_segment_that_is_no_list_of_calls_is_damage() -> None:
-    async def scenario() -> None:
+def test_parts_of_the_logs_that_are_lost_are_left_out_and_named() -> None:
+    async def scenario() -> tuple[PublishResult, ProjectView]:
         store = ArtifactStore.open("memory://")
+        gone = BlobRef(sha256="0" * 64, size=1)
+        event = Event(seq=1, time_s=0.0, kind="started")
         given = PublishInput(
-            namespace="d",
-            project="p",
+            namespace="default",
+            project=PROJECT,
+            view_json=project_view().model_dump_json(),
+            project_text=gone,
+            criteria=None,
+            plan=(),
+            drafts={"t1": await write_draft(store, {"a.py": b"a"})},
+            calls=(await store.put(b"{}"), gone),
+            events=(await store.put(f"[{event.model_dump_json()}]".encode()), gone),
+            findings=gone,
+        )
+        result = await publish(store, given)
+        assert result.events
+        assert await store.get(result.events) == f"{event.model_dump_json()}\n".encode()
+        view = await store.read_named(project_name("default", PROJECT, "view.json"))
+        return result, ProjectView.model_validate_json(view or b"")
+
+    result, view = asyncio.run(scenario())
+    assert (result.files, result.lost) == (4, {})
+    assert view.status is ProjectStatus.SUCCESS
+    named = (
+        "a part of the log of calls",
+        "a part of the event log",
+        "a part of the list of findings",
+        "the project text",
+    )
+    assert view.notes == tuple(f"the artifact store has lost {name}: the report lacks it" for name in named)
+
+
+@pytest.mark.parametrize("how", ["missing", "altered"])
+def test_files_that_are_lost_are_named_and_nothing_is_published_until_the_status_is_known(
+    how: str, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        store = ArtifactStore.open(tmp_path.as_uri())
+        drafts = {
+            "t1": await write_draft(store, {"a.py": b"a", "b.py": b"b"}),
+            "t2": await write_draft(store, {"c.py": b"c"}),
+            "t3": await write_draft(store, {"d.py": b"d", "e.py": b"e"}),
+        }
+        for ref in (blob_ref(b"b"), drafts["t3"].manifest):
+            path = tmp_path / "blobs" / ref.sha256[:2] / ref.sha256
+            path.unlink() if how == "missing" else path.write_bytes(b"")
+        given = PublishInput(
+            namespace="default",
+            project=PROJECT,
             view_json=project_view().model_dump_json(),
             project_text=None,
             criteria=None,
             plan=(),
-            drafts={},
-            calls=(await store.put(b"{}"),),
+            drafts=drafts,
+            calls=(),
             events=(),
             findings=None,
         )
-        with pytest.raises(ArtifactError):
-            await publish(store, given)
+        result = await publish(store, given)
+        assert result == PublishResult(lost={"t1": ("b.py",), "t3": ("d.py", "e.py")})
+        assert await store.list_named("projects") == []
+
+        rest = drafts["t1"].model_copy(update={"paths": ("a.py",)})
+        left = given.model_copy(update={"drafts": {"t1": rest, "t2": drafts["t2"]}})
+        result = await publish(store, left)
+        assert result.manifest
+        manifest = await read_manifest(store, result.manifest)
+        ours = {"summary.json", "REPORT.md", "report.html"}
+        assert {file.path for file in manifest.files} - ours == {"a.py", "c.py"}
 
     asyncio.run(scenario())
