@@ -47,7 +47,7 @@ def model_object(entry: CatalogEntry, catalog: Catalog, settings: Settings) -> d
         "region": model.region,
         "tags": list(model.tags),
         "capabilities": _capabilities(model, settings),
-        "price_tiers": [{"from_input_tokens": tier.from_input_tokens, **_prices(tier)} for tier in model.prices],
+        "price_tiers": [_tier(tier) for tier in model.prices],
         "currency": entry.currency,
         "price_source": entry.price_source,
         "price_date": entry.price_date.isoformat() if entry.price_date else None,
@@ -76,6 +76,11 @@ _PRICE_FIELDS = ("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_
 def _prices(tier: PriceTier) -> dict[str, float]:
     amounts = (tier.input_micro, tier.cached_input_micro, tier.output_micro)
     return dict(zip(_PRICE_FIELDS, (usd(amount) for amount in amounts), strict=True))
+
+
+def _tier(tier: PriceTier) -> dict[str, float]:
+    written = {"cache_write_usd_per_mtok": usd(tier.written_micro)}
+    return {"from_input_tokens": tier.from_input_tokens, **_prices(tier), **written}
 
 
 def _capabilities(model: ModelSpec, settings: Settings) -> list[str]:

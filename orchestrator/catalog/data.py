@@ -21,10 +21,11 @@ Currency = Literal["USD", "RUB"]
 
 
 class Rates(Frozen):
-    """Prices of one tier; cached input costs what input costs where nothing is said."""
+    """Prices of one tier; cached input, and what is written to the cache, cost what input costs if nothing is said."""
 
     input: Money
     cached_input: Money | None = None
+    cache_write: Money | None = None
     output: Money
 
 

@@ -54,6 +54,7 @@ def _own_tier(rates: Rates, start: int, units_per_usd: Fraction) -> PriceTier:
         from_input_tokens=start,
         input_micro=exact(rates.input),
         cached_input_micro=exact(rates.input if rates.cached_input is None else rates.cached_input),
+        cache_write_micro=None if rates.cache_write is None else exact(rates.cache_write),
         output_micro=exact(rates.output),
     )
 
@@ -64,7 +65,7 @@ def _prices_of_the_day(info: ModelInfo, moment: datetime) -> list[ModelPrice]:
 
 
 def _tiers(prices: ModelPrice) -> tuple[PriceTier, ...]:
-    fields = (prices.input_mtok, prices.cache_read_mtok, prices.output_mtok)
+    fields = (prices.input_mtok, prices.cache_read_mtok, prices.cache_write_mtok, prices.output_mtok)
     if prices.input_mtok is None or prices.output_mtok is None:
         return ()
     # A tier starts above `start` tokens there, from `from_input_tokens` on here.
@@ -76,10 +77,19 @@ def _tiers(prices: ModelPrice) -> tuple[PriceTier, ...]:
             from_input_tokens=start,
             input_micro=_at(prices.input_mtok, start),
             cached_input_micro=_at(prices.cache_read_mtok or prices.input_mtok, start),
+            cache_write_micro=_surcharged(prices, start),
             output_micro=_at(prices.output_mtok, start),
         )
         for start in starts
     )
+
+
+def _surcharged(prices: ModelPrice, start: int) -> int | None:
+    """What the cache costs to write, where that is more than other input; some lists have a price of storage there."""
+    if prices.cache_write_mtok is None or prices.input_mtok is None:
+        return None
+    written = _at(prices.cache_write_mtok, start)
+    return written if written > _at(prices.input_mtok, start) else None
 
 
 def _at(price: Decimal | TieredPrices, tokens: int) -> int:
@@ -94,10 +104,12 @@ def _tier_at(tiers: tuple[PriceTier, ...], tokens: int) -> PriceTier:
 
 
 def _dearest(start: int, tiers: list[PriceTier]) -> PriceTier:
+    input_micro, written = max(tier.input_micro for tier in tiers), max(tier.written_micro for tier in tiers)
     return PriceTier(
         from_input_tokens=start,
-        input_micro=max(tier.input_micro for tier in tiers),
+        input_micro=input_micro,
         cached_input_micro=max(tier.cached_input_micro for tier in tiers),
+        cache_write_micro=written if written > input_micro else None,
         output_micro=max(tier.output_micro for tier in tiers),
     )
 

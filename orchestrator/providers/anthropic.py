@@ -34,6 +34,7 @@ class AnthropicWire(WireProvider):
 
     def __init__(self, settings: VendorSettings) -> None:
         super().__init__(settings)
+        self._writes_cache = settings.options.get("prompt_cache") == "on"
         self._client = AsyncAnthropic(
             api_key=settings.api_key.get_secret_value(),
             base_url=self.base_url,
@@ -46,7 +47,7 @@ class AnthropicWire(WireProvider):
         """Start a streamed message."""
         extra: dict[str, Any] = {}
         if request.system:
-            extra["system"] = request.system
+            extra["system"] = self._cached(request.system) if self._writes_cache else request.system
         if request.json_schema is not None:
             shape = {"type": "json_schema", "schema": strict_schema(request.json_schema)}
             extra["output_config"] = {"format": shape}
@@ -63,6 +64,10 @@ class AnthropicWire(WireProvider):
             **extra,
         )
         return events
+
+    def _cached(self, system: str) -> list[dict[str, Any]]:
+        """The system text, to be kept for five minutes: what requests of one kind have in common."""
+        return [{"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}]
 
     async def pieces(self, events: AsyncIterator[Any]) -> AsyncGenerator[Piece]:
         """One piece per event. Usage comes in parts: input with the first event, output with the last."""
@@ -109,16 +114,17 @@ class _Tokens:
                 self._counts[name] = value
 
     def usage(self) -> Usage | None:
-        """Sum of the counts: Anthropic reports cached input apart from other input."""
+        """Sum of the counts: Anthropic reports what the cache gave and took apart from other input."""
         if not {"input_tokens", "output_tokens"} <= self._counts.keys():
             return None
         try:
             counts = {name: token_count(self._counts.get(name)) for name in self._NAMES}
         except ValueError:
             return None
-        cached = counts["cache_read_input_tokens"]
+        cached, written = counts["cache_read_input_tokens"], counts["cache_creation_input_tokens"]
         return Usage(
-            input_tokens=counts["input_tokens"] + cached + counts["cache_creation_input_tokens"],
+            input_tokens=counts["input_tokens"] + cached + written,
             cached_input_tokens=cached,
+            cache_write_tokens=written,
             output_tokens=counts["output_tokens"],
         )

@@ -38,12 +38,16 @@ class OpenAICompatibleWire(WireProvider):
             http_client=self.http,
             default_headers={} if settings.vendor == "openai" else foreign,
         )
+        self._caches = settings.options.get("prompt_cache") == "on"
         self._keyless: dict[str, Any] = {} if settings.api_key.get_secret_value() else {"Authorization": Omit()}
 
     async def open(self, request: ModelRequest) -> AsyncIterator[Any]:
         """Start a streamed completion."""
         able = self.capabilities
-        body: dict[str, Any] = {**able.body_for(request.model), able.max_tokens: request.max_tokens}
+        body: dict[str, Any] = {
+            **able.body_for(request.model, caches=self._caches),
+            able.max_tokens: request.max_tokens,
+        }
         optional = {
             "temperature": request.temperature,
             "top_p": request.top_p,
@@ -111,11 +115,17 @@ class OpenAICompatibleWire(WireProvider):
         cached = details.cached_tokens if details is not None else None
         if cached is None:
             cached = extra.get("cached_tokens", extra.get("prompt_cache_hit_tokens"))
+        written = details.cache_write_tokens if details is not None else None
         try:
             asked, answered = token_count(reported.prompt_tokens), token_count(reported.completion_tokens)
             if self.capabilities.thinking_usage == "beside_output":
                 answered = max(answered, token_count(reported.total_tokens) - asked)
-            return Usage(input_tokens=asked, cached_input_tokens=token_count(cached), output_tokens=answered)
+            return Usage(
+                input_tokens=asked,
+                cached_input_tokens=token_count(cached),
+                cache_write_tokens=token_count(written),
+                output_tokens=answered,
+            )
         except ValueError:
             return None
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.domain.money import Usage
 from orchestrator.testing.vendor_events import sse
 from orchestrator.testing.vendor_formats import OpenAIFormat
 from orchestrator.testing.vendor_script import Reply
@@ -20,17 +21,18 @@ _CLAUDE_5 = re.compile(r"claude-[a-z]+-5.*")
 class DeepSeekFormat(OpenAIFormat):
     """Cached input has a name of its own."""
 
-    def cached(self, tokens: int) -> dict[str, Any]:
+    def cached(self, usage: Usage) -> dict[str, Any]:
         """The counts of the cache."""
-        return {"prompt_cache_hit_tokens": tokens, "prompt_cache_miss_tokens": self.usage.input_tokens - tokens}
+        hit = usage.cached_input_tokens
+        return {"prompt_cache_hit_tokens": hit, "prompt_cache_miss_tokens": usage.input_tokens - hit}
 
 
 class KimiFormat(OpenAIFormat):
     """Cached input is beside the other counts."""
 
-    def cached(self, tokens: int) -> dict[str, Any]:
+    def cached(self, usage: Usage) -> dict[str, Any]:
         """The count of the cache."""
-        return {"cached_tokens": tokens}
+        return {"cached_tokens": usage.cached_input_tokens}
 
 
 class MiniMaxFormat(OpenAIFormat):
@@ -69,7 +71,16 @@ class MistralFormat(OpenAIFormat):
         return True
 
 
-class OpenRouterFormat(OpenAIFormat):
+class CacheWritesFormat(OpenAIFormat):
+    """What was written to the cache is counted beside what it gave: OpenAI's own newer models."""
+
+    def cached(self, usage: Usage) -> dict[str, Any]:
+        """Both counts of the cache."""
+        counts = {"cached_tokens": usage.cached_input_tokens, "cache_write_tokens": usage.cache_write_tokens}
+        return {"prompt_tokens_details": counts}
+
+
+class OpenRouterFormat(CacheWritesFormat):
     """Comments keep the connection alive; an error is a chunk with a status."""
 
     def start(self) -> bytes:
@@ -102,6 +113,7 @@ class PlainFormat(OpenAIFormat):
 
 
 DIALECTS: dict[str, type[OpenAIFormat]] = {
+    "openai": CacheWritesFormat,
     "deepseek": DeepSeekFormat,
     "kimi": KimiFormat,
     "minimax": MiniMaxFormat,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from orchestrator.domain.money import Usage
 from orchestrator.providers.base import FinishReason
 from orchestrator.testing.vendor_events import StreamFormat, compact, named_event, sse
 from orchestrator.testing.vendor_script import Fault
@@ -65,9 +66,9 @@ class OpenAIFormat(StreamFormat):
         options = self.request.body.get("stream_options")
         return isinstance(options, dict) and bool(options.get("include_usage"))
 
-    def cached(self, tokens: int) -> dict[str, Any]:
+    def cached(self, usage: Usage) -> dict[str, Any]:
         """The count of cached input."""
-        return {"prompt_tokens_details": {"cached_tokens": tokens}}
+        return {"prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens}}
 
     def output(self, tokens: int) -> dict[str, Any]:
         """The count of output."""
@@ -95,7 +96,7 @@ class OpenAIFormat(StreamFormat):
             "prompt_tokens": usage.input_tokens,
             "total_tokens": usage.input_tokens + usage.output_tokens,
             **self.output(usage.output_tokens),
-            **self.cached(usage.cached_input_tokens),
+            **self.cached(usage),
         }
 
 
@@ -158,8 +159,12 @@ class AnthropicFormat(StreamFormat):
         usage = self.reported
         if usage is None:
             return {}
-        cached = usage.cached_input_tokens
-        return {"input_tokens": usage.input_tokens - cached, "cache_read_input_tokens": cached}
+        cached, written = usage.cached_input_tokens, usage.cache_write_tokens
+        return {
+            "input_tokens": usage.input_tokens - cached - written,
+            "cache_read_input_tokens": cached,
+            "cache_creation_input_tokens": written,
+        }
 
     def _message_start(self) -> bytes:
         usage = {**self._input(), "output_tokens": 1} if self.reported is not None else {}

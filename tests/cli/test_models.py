@@ -54,6 +54,7 @@ def test_the_list_has_every_model_and_says_why_one_cannot_be_used(server: FakeVe
     assert (rows[HAIKU]["region"], rows["gigachat:GigaChat-2"]["currency"]) == ("us", "RUB")
     starts = [tier["from_input_tokens"] for tier in rows[HAIKU]["price_tiers"]]
     assert starts == [0, 100_001]
+    assert [tier["cache_write_usd_per_mtok"] for tier in rows[HAIKU]["price_tiers"]] == [0.125, 0.625]
     assert not server.requests
 
 

@@ -91,10 +91,13 @@ class Family:
         if self.capabilities.stream_usage == "never":
             self.lacking = True
             return None
+        unknown = {}
         if self.capabilities.prompt_cache == "none" and usage.cached_input_tokens:
-            self.lacking = True
-            return usage.model_copy(update={"cached_input_tokens": 0})
-        return usage
+            unknown["cached_input_tokens"] = 0
+        if not self.capabilities.cache_writes and usage.cache_write_tokens:
+            unknown["cache_write_tokens"] = 0
+        self.lacking = self.lacking or bool(unknown)
+        return usage.model_copy(update=unknown)
 
     @property
     def last(self) -> RequestRecord:

@@ -1,18 +1,24 @@
 """Complete answers: text, pieces, usage, finish reasons, and what goes over the wire."""
 
 import asyncio
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
+from orchestrator.catalog import open_catalog
 from orchestrator.domain.answers import PlanAnswer
-from orchestrator.domain.money import Usage
+from orchestrator.domain.money import TOKENS_PER_PRICE, Usage, cost_micro, upper_bound_micro
 from orchestrator.providers.base import FinishReason, ModelAnswer
+from orchestrator.providers.registry import open_provider
+from orchestrator.settings import load_settings
 from orchestrator.testing.vendor_script import Fault, Reply
 from tests.conformance.harness import Family, ask, family, full_port, opened_family
 
 __all__ = ["family", "opened_family"]
 
+CATALOG = open_catalog(load_settings({}))
+CACHE_ON = {"prompt_cache": "on"}
 TEXT = "def push(self, x): ...\n" * 6
 
 
@@ -29,6 +35,42 @@ def test_usage_includes_cached_input(family: Family) -> None:
     usage = Usage(input_tokens=100, cached_input_tokens=40, output_tokens=30)
     family.script(Reply(text=TEXT, usage=usage))
     assert family.ask().usage == family.seen(usage)
+
+
+def test_usage_includes_what_was_written_to_the_cache(family: Family) -> None:
+    usage = Usage(input_tokens=100, cached_input_tokens=40, cache_write_tokens=50, output_tokens=30)
+    family.script(Reply(text=TEXT, usage=usage))
+    assert family.ask().usage == family.seen(usage)
+
+
+def test_a_cache_write_has_its_price_and_fits_into_what_was_reserved(family: Family) -> None:
+    usage = Usage(input_tokens=1000, cache_write_tokens=1000, output_tokens=10)
+    family.script(Reply(text=TEXT, usage=usage))
+    answered, sent = family.ask().usage, family.seen(usage)
+    if sent is None or not sent.cache_write_tokens:
+        assert answered == sent
+        return
+    assert answered is not None
+    for model in (model for model in CATALOG.models if model.vendor == family.vendor and model.prices):
+        plain = cost_micro(answered.model_copy(update={"cache_write_tokens": 0}), model.prices)
+        charged = cost_micro(answered, model.prices)
+        assert charged <= upper_bound_micro(usage.input_tokens, usage.output_tokens, model.prices)
+        if family.vendor == "anthropic":  # five minutes of cache cost a quarter more than other input
+            surcharge = Fraction(model.prices[0].input_micro, 4) * 1000 / TOKENS_PER_PRICE
+            assert plain + surcharge - 1 < charged < plain + surcharge + 1
+
+
+def test_a_cache_that_costs_to_write_is_written_for_who_wants_it(family: Family) -> None:
+    options = {option.name for option in family.settings.definition.options}
+    family.lacking = "prompt_cache" not in options
+    wanted = open_provider(family.settings.model_copy(update={"options": {**family.settings.options, **CACHE_ON}}))
+    family.run(wanted.complete(ask(model="gpt-6-luna"), family.pieces.append))
+    family.ask(ask(model="gpt-6-luna"))
+    with_cache, without = (str(record.request.body) for record in family.server.requests[-2:])
+    assert (with_cache == without) == family.lacking
+    assert ("cache_control" in with_cache) == (family.vendor == "anthropic")
+    assert "cache_control" not in without
+    family.run(wanted.aclose())
 
 
 def test_computed_usage_is_what_the_server_counted(family: Family) -> None:

@@ -450,6 +450,6 @@ class Run:
 
 def smallest_micro(model: ModelSpec, prompt_bytes: int, tokens: int) -> int:
     """The upper bound of the smallest request that makes sense, reckoned apart from the core."""
-    read = max(max(tier.input_micro, tier.cached_input_micro) for tier in model.prices)
+    read = max(max(tier.input_micro, tier.cached_input_micro, tier.cache_write_micro or 0) for tier in model.prices)
     written = max(tier.output_micro for tier in model.prices)
     return -(-(prompt_bytes * read + tokens * written) // 1_000_000)

@@ -130,6 +130,7 @@ def tiers(draw: st.DrawFn) -> tuple[PriceTier, ...]:
             from_input_tokens=start,
             input_micro=draw(PRICES),
             cached_input_micro=draw(PRICES),
+            cache_write_micro=draw(st.none() | PRICES),
             output_micro=draw(PRICES),
         )
         for start in starts
@@ -137,12 +138,16 @@ def tiers(draw: st.DrawFn) -> tuple[PriceTier, ...]:
 
 
 @examples(200)
-@given(tiers(), TOKENS, TOKENS, TOKENS, TOKENS, TOKENS)
+@given(tiers(), TOKENS, TOKENS, st.tuples(TOKENS, TOKENS, TOKENS, TOKENS))
 def test_no_call_within_its_limits_costs_more_than_its_upper_bound(
-    prices: tuple[PriceTier, ...], input_limit: int, output_limit: int, read: int, cached: int, written: int
+    prices: tuple[PriceTier, ...], input_limit: int, output_limit: int, counts: tuple[int, int, int, int]
 ) -> None:
+    read, cached, written, answered = counts
     usage = Usage(
-        input_tokens=min(read, input_limit), cached_input_tokens=cached, output_tokens=min(written, output_limit)
+        input_tokens=min(read, input_limit),
+        cached_input_tokens=cached,
+        cache_write_tokens=written,
+        output_tokens=min(answered, output_limit),
     )
     assert 0 <= cost_micro(usage, prices) <= upper_bound_micro(input_limit, output_limit, prices)
 

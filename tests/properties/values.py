@@ -38,7 +38,12 @@ def random_tiers(rng: Random) -> tuple[PriceTier, ...]:
     if rng.random() < 0.05:
         return ()
     price_micro = rng.choice((0, 50_000, 400_000, 1_000_000, 15_000_000))
-    first = PriceTier(input_micro=price_micro, cached_input_micro=price_micro // 4, output_micro=4 * price_micro)
+    first = PriceTier(
+        input_micro=price_micro,
+        cached_input_micro=price_micro // 4,
+        cache_write_micro=rng.choice((None, price_micro * 5 // 4)),
+        output_micro=4 * price_micro,
+    )
     if rng.random() < 0.75:
         return (first,)
     second = PriceTier(
@@ -91,6 +96,7 @@ def random_usage(rng: Random, input_tokens: int, max_tokens: int) -> Usage | Non
     return Usage(
         input_tokens=read,
         cached_input_tokens=rng.choice((0, read // 2, 2 * read)),
+        cache_write_tokens=rng.choice((0, read // 3, 2 * read)),
         output_tokens=rng.randint(0, max_tokens) * factor,
     )
 

@@ -49,6 +49,10 @@ def test_cost_is_rounded_up_once_per_call() -> None:
     tiers = (PriceTier(input_micro=150_000, cached_input_micro=75_000, output_micro=600_000),)
     assert cost_micro(Usage(input_tokens=1, output_tokens=1), tiers) == 1
     assert cost_micro(Usage(input_tokens=1000, cached_input_tokens=400, output_tokens=10), tiers) == 126
+    cached = PriceTier(input_micro=100_000, cached_input_micro=10_000, cache_write_micro=125_000, output_micro=500_000)
+    usage = Usage(input_tokens=1000, cached_input_tokens=400, cache_write_tokens=500, output_tokens=10)
+    assert cost_micro(usage, (cached,)) == 82  # 100 * 0.1 + 400 * 0.01 + 500 * 0.125 + 10 * 0.5 = 81.5
+    assert cost_micro(usage, tiers) == 126
     assert usd(1_234_567) == 1.234567
     assert micro("0.02") == 20_000
 

@@ -1,6 +1,6 @@
 """Anthropic over its Messages API. https://platform.claude.com/docs/en/api/messages"""
 
-from orchestrator.settings.vendors.definition import Capabilities, VendorDefinition
+from orchestrator.settings.vendors.definition import Capabilities, VendorDefinition, prompt_cache_option
 
 ANTHROPIC = VendorDefinition(
     name="anthropic",
@@ -13,7 +13,9 @@ ANTHROPIC = VendorDefinition(
         stream_usage="always",
         temperature_max=1.0,
         no_temperature=(r"claude-[a-z]+-([5-9]|\d\d)(-.*)?",),
-        # Its cache is written on request and at a surcharge, which no reservation knows of.
+        # Writing the cache costs a surcharge: only for who knows that prompts begin alike.
         prompt_cache="off",
+        cache_writes=True,
     ),
+    options=(prompt_cache_option("ANTHROPIC_PROMPT_CACHE"),),
 )

@@ -18,6 +18,7 @@ class ExtraBody(Frozen):
 
     models: str = ".*"
     body: dict[str, Any]
+    stops_cache: bool = False  # keeps the vendor from writing its prompt cache; left out for who wants it
 
 
 class Capabilities(Frozen):
@@ -38,7 +39,8 @@ class Capabilities(Frozen):
     no_stop: tuple[str, ...] = ()  # models that refuse the field
     thinking: Literal["apart", "inline"] = "apart"  # inline: a <think> block at the start of the text
     thinking_usage: Literal["in_output", "beside_output"] = "in_output"  # whether output counts include it
-    prompt_cache: Literal["automatic", "off", "none"] = "automatic"  # off: the vendor has one, it is not asked for
+    prompt_cache: Literal["automatic", "off", "none"] = "automatic"  # off: only on request, see `prompt_cache_option`
+    cache_writes: bool = False  # usage says how much was written to the cache
     extra_body: tuple[ExtraBody, ...] = ()
     error_codes: dict[str, FailureKind] = {}  # codes of this vendor that say more than the status
 
@@ -50,9 +52,13 @@ class Capabilities(Frozen):
         """Whether `model` has a field for stop sequences."""
         return self.stop and not _matches(self.no_stop, model)
 
-    def body_for(self, model: str) -> dict[str, Any]:
-        """The extra fields of a request to `model`."""
-        fitting = (extra.body for extra in self.extra_body if _matches((extra.models,), model))
+    def body_for(self, model: str, *, caches: bool = False) -> dict[str, Any]:
+        """The extra fields of a request to `model`; `caches`: its prompt cache may be written."""
+        fitting = (
+            extra.body
+            for extra in self.extra_body
+            if _matches((extra.models,), model) and not (caches and extra.stops_cache)
+        )
         return {name: value for body in fitting for name, value in body.items()}
 
 
@@ -65,6 +71,11 @@ class Option(Frozen):
     pattern: str = ".*"  # the whole value must match
     expected: str = ""  # says in an error what the pattern wants
     required: bool = False
+
+
+def prompt_cache_option(variable: str) -> Option:
+    """Whether a vendor that charges for it may write its prompt cache."""
+    return Option(name="prompt_cache", variable=variable, default="off", pattern="on|off", expected="on or off")
 
 
 class VendorDefinition(Frozen):

@@ -1,6 +1,6 @@
 """OpenAI over Chat Completions. https://platform.openai.com/docs/api-reference/chat"""
 
-from orchestrator.settings.vendors.definition import Capabilities, ExtraBody, VendorDefinition
+from orchestrator.settings.vendors.definition import Capabilities, ExtraBody, VendorDefinition, prompt_cache_option
 
 # Reasoning models: o1, o3, o4-mini, everything from gpt-5 on. They take temperature 1 only, and no stop.
 _REASONING = r"(o\d|gpt-([5-9]|\d\d)).*"
@@ -16,9 +16,15 @@ OPENAI = VendorDefinition(
         max_tokens="max_completion_tokens",
         no_temperature=(_REASONING,),
         no_stop=(_REASONING,),
-        # From gpt-5.6 on, writing the prompt cache costs a surcharge that no reservation knows of: not unasked.
+        cache_writes=True,
+        # From gpt-5.6 on, writing the prompt cache costs a surcharge: only for who knows that prompts begin alike.
         extra_body=(
-            ExtraBody(models=r"gpt-(5\.[6-9]|[6-9]|\d\d).*", body={"prompt_cache_options": {"mode": "explicit"}}),
+            ExtraBody(
+                models=r"gpt-(5\.[6-9]|[6-9]|\d\d).*",
+                body={"prompt_cache_options": {"mode": "explicit"}},
+                stops_cache=True,
+            ),
         ),
     ),
+    options=(prompt_cache_option("OPENAI_PROMPT_CACHE"),),
 )

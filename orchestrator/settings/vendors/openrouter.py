@@ -12,6 +12,7 @@ OPENROUTER = VendorDefinition(
     capabilities=Capabilities(
         structured_output="schema",
         no_temperature=(r"openai/(o\d|gpt-([5-9]|\d\d)).*", r"anthropic/claude-[a-z]+-([5-9]|\d\d).*"),
+        cache_writes=True,
         # A 403 whose metadata has the input that was flagged is no bad key.
         error_codes={"flagged_input": FailureKind.FILTERED},
     ),
