@@ -10,6 +10,7 @@ from tests.cli.command import orch
 
 COMMANDS = [
     "start",
+    "validate",
     "status",
     "watch",
     "list",
@@ -125,7 +126,10 @@ def test_an_error_of_an_edited_plan_names_file_line_and_column() -> None:
     Path("plan.yaml").write_text("tasks:\n  - id: t01\n    title: T\n    typ: code\n", encoding="utf-8")
     outcome = orch("approve", "p-1", "--plan", "plan.yaml")
     assert outcome.code == 2
-    assert outcome.err == "error: plan.yaml:4:5: tasks[0]: unknown name 'typ'; did you mean 'type'?\n"
+    assert outcome.err == (
+        "error: plan.yaml:2:5: tasks[0].prompt: is missing; add it\n"
+        "error: plan.yaml:4:5: tasks[0].typ: unknown name; did you mean 'type'?\n"
+    )
 
 
 def test_a_model_of_the_project_file_is_looked_up() -> None:
