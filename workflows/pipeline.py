@@ -1,0 +1,158 @@
+"""PipelineWorkflow: one run of a pipeline. It decides nothing: the core does."""
+
+import asyncio
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from orchestrator.contracts import names
+    from orchestrator.contracts.pipeline import (
+        PipelineInput,
+        PipelineMemory,
+        PipelineView,
+        Prepared,
+        PrepareRun,
+        PublishedRun,
+        PublishRun,
+    )
+    from orchestrator.contracts.project import BreakerView, EventPage
+    from orchestrator.contracts.tools import CallRecord
+    from orchestrator.domain.clock import Clock, Hold
+    from orchestrator.domain.ledger import Ledger
+    from orchestrator.domain.money import usd
+    from orchestrator.domain.outcome import ProjectStatus
+    from orchestrator.domain.pipeline_machine import is_over, start, stopped
+    from orchestrator.domain.pipeline_outcome import pipeline_ending
+    from orchestrator.domain.text import one_line
+
+from workflows import pipeline_views as shown
+from workflows import views
+from workflows.pipeline_context import PipelineContext
+from workflows.pipeline_steps import run_steps
+from workflows.records import flush, reconcile
+
+
+@workflow.defn(name=names.PIPELINE_WORKFLOW)
+class PipelineWorkflow:
+    """Owns progress, ledger, breaker and pause of one run."""
+
+    @workflow.init
+    def __init__(self, run_input: PipelineInput) -> None:
+        spec = run_input.spec
+        state = run_input.state or PipelineMemory(
+            clock=Clock(started_s=workflow.time()), ledger=Ledger(max_micro=spec.max_micro)
+        )
+        self.ctx = PipelineContext(spec, state)
+        self.closed = False
+
+    @workflow.run
+    async def run(self, run_input: PipelineInput) -> PipelineView:
+        """Drive the run to its end; the result is a PipelineView with all steps."""
+        driver = asyncio.create_task(self._drive())
+        painter = asyncio.create_task(self._paint())
+        try:
+            await workflow.wait_condition(driver.done)
+        except asyncio.CancelledError:
+            self.ctx.stop(ProjectStatus.CANCELLED, "cancelled on request")
+            await workflow.wait_condition(driver.done)
+        self.closed = True
+        await painter
+        result = await driver
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if result is None:
+            workflow.continue_as_new(PipelineInput(spec=self.ctx.spec, state=self.ctx.state))
+        return result
+
+    async def _drive(self) -> PipelineView | None:
+        """All steps; None if the run drained and has to continue in a new execution."""
+        ctx = self.ctx
+        await self._prepare()
+        await run_steps(ctx)
+        if ctx.state.stopped is None and not is_over(ctx.plan, ctx.state.progress):
+            await flush(ctx)
+            return None
+        return await self._publish()
+
+    async def _prepare(self) -> None:
+        ctx, spec = self.ctx, self.ctx.spec
+        if ctx.state.prepared is not None:
+            return
+        shown.show_search_attributes(ctx, ProjectStatus.RUNNING)
+        cap = f"budget ${usd(spec.max_micro):.2f}" if spec.capped else "no budget"
+        ctx.emit("started", f"{spec.plan.spec.name or 'pipeline'} {spec.plan.spec.version}, {cap}"[:200])
+        given = PrepareRun(plan=spec.plan, inputs=spec.inputs)
+        ctx.state.prepared = await ctx.tool(
+            names.ACTIVITY_PIPELINE_PREPARE, given, Prepared, "store the texts, look for vendors"
+        )
+        # From here on the inputs are in the store: continue-as-new does not carry them.
+        ctx.spec = spec.model_copy(update={"inputs": {}})
+        ctx.advance(start(ctx.plan, ctx.prepared.inputs, ctx.clock_s()))
+
+    async def _publish(self) -> PipelineView:
+        """Reconcile uncertain charges, decide the status, keep view and logs."""
+        ctx, state = self.ctx, self.ctx.state
+        ctx.ending = True
+        await reconcile(ctx)
+        end = pipeline_ending(
+            state.progress,
+            state.stopped,
+            state.stop_reason,
+            exhausted=state.exhausted,
+            timed_out=state.timed_out,
+        )
+        ctx.advance(stopped(ctx.plan, state.progress, ctx.clock_s()))
+        ctx.emit("finished", f"{end.status.value}{': ' + end.reason if end.reason else ''}")
+        state.phase = end.status
+        await flush(ctx)
+        view = shown.pipeline_view(ctx, end)
+        given = PublishRun(
+            namespace=ctx.namespace,
+            run_id=ctx.run_id,
+            view_json=view.model_dump_json(),
+            calls=state.record_segments,
+            events=state.event_segments,
+        )
+        published: PublishedRun = await ctx.tool(
+            names.ACTIVITY_PIPELINE_PUBLISH, given, PublishedRun, "result and logs"
+        )
+        shown.show_search_attributes(ctx, end.status)
+        workflow.set_current_details(shown.details(ctx, end))
+        return view.model_copy(update={"events": published.events, "records": published.records})
+
+    async def _paint(self) -> None:
+        """Keeps the Web UI's details current: after each event, without events of its own."""
+        ctx, painted = self.ctx, 0
+        while not self.closed:
+            painted = ctx.state.next_event
+            workflow.set_current_details(shown.details(ctx))
+            await workflow.wait_condition(lambda: self.closed or ctx.state.next_event != painted)  # noqa: B023
+
+    # Messages
+
+    @workflow.signal(name=names.SIGNAL_PAUSE, description="Start nothing new; what is in flight finishes.")
+    def pause(self, reason: str = "", by: str = "") -> None:
+        self.ctx.hold(Hold.OPERATOR, one_line(reason), one_line(by))
+        shown.show_search_attributes(self.ctx, shown.status(self.ctx))
+
+    @workflow.signal(name=names.SIGNAL_RESUME, description="Go on after a pause.")
+    def resume(self, by: str = "") -> None:
+        self.ctx.release(Hold.OPERATOR, by=one_line(by))
+        shown.show_search_attributes(self.ctx, shown.status(self.ctx))
+
+    @workflow.query(name=names.QUERY_STATUS)
+    def status(self) -> PipelineView:
+        return shown.pipeline_view(self.ctx)
+
+    @workflow.query(name=names.QUERY_BREAKERS)
+    def breakers(self) -> tuple[BreakerView, ...]:
+        return views.breaker_views(self.ctx)
+
+    @workflow.query(name=names.QUERY_AUDIT)
+    def audit(self, page: int = 0) -> tuple[CallRecord, ...]:
+        """Settled calls since the last flush to the store, 200 a page."""
+        return tuple(self.ctx.state.records[page * views.PAGE : (page + 1) * views.PAGE])
+
+    @workflow.query(name=names.QUERY_EVENTS)
+    def events(self, since: int = 0) -> EventPage:
+        """Events after sequence number `since`, at most 500."""
+        return views.events_page(self.ctx, since)
