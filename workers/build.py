@@ -9,6 +9,8 @@ from temporalio.worker import Worker
 
 from activities.boundary import ErrorBoundary
 from activities.model_calls import ModelActivities
+from activities.pipeline_calls import StepActivities
+from activities.pipeline_tools import PipelineToolActivities
 from activities.tools import ToolActivities
 from orchestrator.artifacts.journal import Journal, process_owner
 from orchestrator.artifacts.store import ArtifactStore
@@ -20,6 +22,7 @@ from orchestrator.settings import Settings
 from orchestrator.settings.simulated import SIMULATED_VENDORS
 from orchestrator.validators.sandbox import Sandbox
 from orchestrator.validators.tools import ToolEnvironment
+from workflows.pipeline import PipelineWorkflow
 from workflows.project import ProjectWorkflow
 
 MAX_CALLS = 200
@@ -57,12 +60,14 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
     models = ModelActivities(store=store, journal=journal, providers=providers, secrets=secrets)
     sandbox = Sandbox.detect(settings, ToolEnvironment(settings))
     tools = ToolActivities(store=store, journal=journal, sandbox=sandbox, vendors=tuple(providers))
+    steps = StepActivities(store=store, journal=journal, providers=providers, secrets=secrets)
+    pipelines = PipelineToolActivities(store=store, vendors=tuple(providers))
     boundary = ErrorBoundary(secrets)
     workers = [
         Worker(
             client,
             task_queue=QUEUE_WORKFLOWS,
-            workflows=[ProjectWorkflow],
+            workflows=[ProjectWorkflow, PipelineWorkflow],
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
             activities=[
                 models.enhance,
@@ -73,6 +78,7 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
                 models.revise,
                 models.evaluate,
                 models.repair,
+                steps.llm,
             ],
             interceptors=[boundary],
             max_concurrent_activities=MAX_CALLS,
@@ -91,6 +97,12 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
                 tools.save_state,
                 tools.reconcile,
                 tools.publish,
+                pipelines.prepare,
+                pipelines.test,
+                pipelines.expand,
+                pipelines.transform,
+                pipelines.assemble,
+                pipelines.publish,
             ],
             interceptors=[boundary],
             max_concurrent_activities=4 * TOOL_SLOTS,
