@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from cli import catalog, doctor, plans, runs, server, start, steer, worker
+from cli import catalog, doctor, plans, runs, server, start, steer, validate, worker
 
 _MAX_ERROR = 2000
 
@@ -18,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("start")(start.start)
+app.command("validate")(validate.validate)
 app.command("status")(runs.status)
 app.command("watch")(runs.watch)
 app.command("list")(runs.list_projects)
