@@ -24,7 +24,8 @@ FieldPath = tuple[str | int, ...]
 _SHOWN_CHARS = 60
 _MAX_COMPLAINTS = 50
 _STANDARD = "tag:yaml.org,2002:"
-_NULL = "tag:yaml.org,2002:null"
+_SCALARS = {f"{_STANDARD}{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value")}
+_NULL = f"{_STANDARD}null"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _TOO_DEEP = "nested too deeply for a file of this kind"
 
@@ -94,6 +95,12 @@ class YamlDocument:
             _plain(path), _Place(_place(name.start_mark) if name else None, _place(value.start_mark))
         )
 
+    def stands_for(self, path: FieldPath, of: FieldPath) -> None:
+        """What is said of `path` has the place of `of`, which is another way to write it."""
+        place = self._places.get(_plain(of))
+        if place is not None:
+            self._places.setdefault(_plain(path), place)
+
     def _at(self, path: FieldPath, *, of_name: bool) -> tuple[int, int] | None:
         known = _plain(path)
         while known and known not in self._places:
@@ -114,12 +121,16 @@ class YamlDocument:
 
 def read_document(path: Path, *, max_bytes: int = MAX_BYTES, typed: bool = False, nulls: bool = True) -> YamlDocument:
     """The document in a file; see `parse_document`. Raises UserInputError."""
+    return parse_document(read_bytes(path, max_bytes), str(path), max_bytes=max_bytes, typed=typed, nulls=nulls)
+
+
+def read_bytes(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
+    """What is in a file, as far as `parse_document` looks at it. Raises UserInputError."""
     try:
         with path.open("rb") as file:
-            data = file.read(max_bytes + 1)
+            return file.read(max_bytes + 1)
     except OSError as error:
         raise UserInputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    return parse_document(data, str(path), max_bytes=max_bytes, typed=typed, nulls=nulls)
 
 
 def parse_document(
@@ -221,7 +232,7 @@ class _Reader:
             if not self._nulls:
                 self._document.unread(path, "has no value; give one or remove the line")
             return None
-        if not node.tag.startswith(_STANDARD):
+        if node.tag not in _SCALARS:
             self._document.unread(path, "has a YAML tag; remove it")
             return None
         if not self._typed or node.tag == f"{_STANDARD}str":
