@@ -80,8 +80,14 @@ def _both(one: tuple[str, ...] | None, other: tuple[str, ...] | None) -> tuple[s
     return tuple(dict.fromkeys((*(one or ()), *(other or ()))))
 
 
+def _any(policies: tuple[PolicySection, ...]) -> tuple[PolicySection, ...]:
+    if not policies:
+        raise ValueError("is empty; name at least one policy")
+    return policies
+
+
 class PolicyFile(Section):
     """A file of policies that a project file refers to."""
 
-    policies: tuple[PolicySection, ...] = Field(min_length=1)
+    policies: Annotated[tuple[PolicySection, ...], AfterValidator(_any)]
     """The policies, which hold together."""
