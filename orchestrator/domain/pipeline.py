@@ -1,24 +1,42 @@
 """A pipeline as it was declared: inputs, steps and what each step may do. Values are JSON; money is micro-USD."""
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.errors import FailureKind
 
-NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$"  # of steps
-KEY_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"  # of variables: inputs, output keys, loop variables
+NAME_PATTERN = r"[A-Za-z_][A-Za-z0-9_-]{0,99}"  # of steps
+KEY_PATTERN = r"[A-Za-z_][A-Za-z0-9_]{0,99}"  # of variables: inputs, output keys, loop variables
 MAX_PROMPT_CHARS = 200_000
 MAX_ITEM_CONCURRENCY = 64
 DEFAULT_TIMEOUT_S = 30.0
 DEFAULT_MAX_TOKENS = 4096  # of an llm step that says nothing; raised where an answer is cut off
 SHORT_RETRY_DELAY_S = 0.1  # first delay where a step says `max_retries` alone
 
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-Key = Annotated[str, Field(pattern=KEY_PATTERN)]
+
+def _name(value: str) -> str:
+    if not re.fullmatch(NAME_PATTERN, value):
+        raise ValueError(f"a name has letters, digits, - and _, the first no digit; got {value[:60]!r}")
+    return value
+
+
+def _key(value: str) -> str:
+    if not re.fullmatch(KEY_PATTERN, value):
+        raise ValueError(f"a variable has letters, digits and _, the first no digit; got {value[:60]!r}")
+    return value
+
+
+def _key_or_none(value: str) -> str:
+    return value and _key(value)
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Key = Annotated[str, AfterValidator(_key)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Delay = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
 
@@ -100,7 +118,7 @@ class StepBase(Frozen):
     """
 
     name: Name
-    output_key: str = Field(default="", pattern=r"^$|" + KEY_PATTERN)
+    output_key: Annotated[str, AfterValidator(_key_or_none)] = ""
     depends_on: tuple[str, ...] = ()
     condition: str = Field(default="", max_length=2000)
     input_mapping: dict[Key, str] = {}
@@ -207,8 +225,7 @@ for _holder in (ConditionalStep, ParallelGroup, ForEachStep):
 class PipelineSpec(Frozen):
     """A pipeline. `budget` is USD for one run, None for no limit; no `inputs`: variables that no step gives are inputs.
 
-    Whether it can run is told by `orchestrator.pipelines.validation`; `orchestrator.domain.pipeline_plan.plan_of`
-    turns it into what is run.
+    `orchestrator.pipelines.validation` tells whether it can run, and makes the plan that is run.
     """
 
     name: str = Field(default="", max_length=200)

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from orchestrator.domain.base import Frozen
-from orchestrator.domain.pipeline import ForEachStep, ParallelGroup, PipelineSpec, Step, all_steps
+from orchestrator.domain.pipeline import ForEachStep, InputSpec, ParallelGroup, PipelineSpec, Step, all_steps
 
 
 class Uses(Frozen):
@@ -29,10 +29,14 @@ class Node(Frozen):
 
 
 class PipelinePlan(Frozen):
-    """A valid pipeline, ready to run. An instance of a step is named by its path, such as `each[17]/group/step`."""
+    """A valid pipeline, ready to run. An instance of a step is named by its path, such as `each[17]/group/step`.
+
+    `inputs` are those that it declares, else those that its steps read and no step gives.
+    """
 
     spec: PipelineSpec
     nodes: dict[str, Node]
+    inputs: dict[str, InputSpec] = {}
 
     @cached_property
     def steps(self) -> dict[str, Step]:
@@ -85,14 +89,6 @@ class Fault(NamedTuple):
     message: str
 
 
-def plan_of(spec: PipelineSpec, uses: Mapping[str, Uses]) -> PipelinePlan:
-    """The plan of a valid pipeline. `uses` has every step. Raises ValueError with the first fault."""
-    nodes, faults = link(spec, uses)
-    if faults:
-        raise ValueError(faults[0].message)
-    return PipelinePlan(spec=spec, nodes=nodes)
-
-
 def link(spec: PipelineSpec, uses: Mapping[str, Uses]) -> tuple[dict[str, Node], list[Fault]]:
     """The nodes of all steps, and what is wrong with their order. Of steps with the same name the last counts."""
     paths = dict(_paths(spec.steps, ()))
@@ -116,7 +112,7 @@ def link(spec: PipelineSpec, uses: Mapping[str, Uses]) -> tuple[dict[str, Node],
             elif edge[1] not in after[edge[0]]:
                 after[edge[0]].append(edge[1])
     _wait_for_earlier(spec.steps, uses, after, within_group=False)
-    faults += [Fault(names[0], "depends_on", _circle(names)) for names in _cycles(after)]
+    faults += [Fault(names[0], "", _circle(names)) for names in _cycles(after)]
     nodes = {
         name: Node(holders=paths[name][:-1], after=tuple(after[name]), uses=uses.get(name, Uses())) for name in steps
     }

@@ -70,13 +70,20 @@ def shaped(document: YamlDocument, shape: type[T], *, page: str = "", context: A
     try:
         found = shape.model_validate(value, context=context)
     except ValidationError as error:
-        wrong = error.errors(include_url=False)
-        meant = {path for one in wrong if (path := _meant(shape, one))}
-        for one in wrong:
-            if one["type"] != "missing" or tuple(one["loc"]) not in meant:  # it is there, misspelt
-                _complain(document, shape, one, page)
+        mismatches(document, shape, error, page=page)
     document.check()
     return found
+
+
+def mismatches(
+    document: YamlDocument, shape: type[BaseModel], error: ValidationError, *, at: FieldPath = (), page: str = ""
+) -> None:
+    """Complain of everything in `error`, which is what `shape` found wrong with the value at `at`."""
+    wrong = error.errors(include_url=False)
+    meant = {path for one in wrong if (path := _meant(shape, one))}
+    for one in wrong:
+        if one["type"] != "missing" or tuple(one["loc"]) not in meant:  # it is there, misspelt
+            _complain(document, shape, one, at, page)
 
 
 def nearest(name: str, known: Iterable[str], page: str = "") -> str:
@@ -102,12 +109,14 @@ def _meant(shape: type[BaseModel], error: Mapping[str, Any]) -> FieldPath | None
     return (*above, near) if near else None
 
 
-def _complain(document: YamlDocument, shape: type[BaseModel], error: Mapping[str, Any], page: str) -> None:
+def _complain(
+    document: YamlDocument, shape: type[BaseModel], error: Mapping[str, Any], at: FieldPath, page: str
+) -> None:
     whole: FieldPath = tuple(error["loc"])
     path = tuple(part for part in whole if part not in ("[key]", VALUE, LIST, MAPPING))
     unknown = error["type"] == "extra_forbidden"
     words = _unknown(_section(shape, whole[:-1]), str(path[-1]), page) if unknown else _words(error)
-    document.complain(path, words, of_name=unknown or "[key]" in whole)
+    document.complain((*at, *path), words, of_name=unknown or "[key]" in whole)
 
 
 def _unknown(section: type[BaseModel] | None, name: str, page: str) -> str:
