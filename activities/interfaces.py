@@ -14,12 +14,16 @@ from orchestrator.contracts.tools import (
     ApplyResult,
     CheckInput,
     CheckOutcome,
+    InstallInput,
+    InstallOutcome,
     PrepareInput,
     PrepareResult,
     PublishInput,
     PublishResult,
     ReconcileInput,
     ReconcileResult,
+    ScaffoldInput,
+    ScaffoldResult,
     StateInput,
     TextInput,
 )
@@ -98,6 +102,11 @@ class ToolInterface(ABC):
     async def apply_suggestions(self, request: ApplyInput) -> ApplyResult:
         """Put the chosen suggestions into the project's texts."""
 
+    @activity.defn(name=names.ACTIVITY_SCAFFOLD)
+    @abstractmethod
+    async def scaffold(self, request: ScaffoldInput) -> ScaffoldResult:
+        """Put the files that the software starts from into the store."""
+
     @activity.defn(name=names.ACTIVITY_VALIDATE)
     @abstractmethod
     async def validate(self, request: CheckInput) -> CheckOutcome:
@@ -107,6 +116,11 @@ class ToolInterface(ABC):
     @abstractmethod
     async def check(self, request: CheckInput) -> CheckOutcome:
         """Check the whole project."""
+
+    @activity.defn(name=names.ACTIVITY_INSTALL)
+    @abstractmethod
+    async def install(self, request: InstallInput) -> InstallOutcome:
+        """Install what the files need, for the checks to come."""
 
     @activity.defn(name=names.ACTIVITY_STORE_TEXT)
     @abstractmethod

@@ -7,6 +7,7 @@ from temporalio import activity
 
 from activities.heartbeat import heartbeats
 from activities.interfaces import ToolInterface
+from activities.layout import lay_out
 from orchestrator.artifacts.journal import Journal
 from orchestrator.artifacts.manifest import merge_drafts
 from orchestrator.artifacts.publish import project_name, publish
@@ -17,12 +18,16 @@ from orchestrator.contracts.tools import (
     ApplyResult,
     CheckInput,
     CheckOutcome,
+    InstallInput,
+    InstallOutcome,
     PrepareInput,
     PrepareResult,
     PublishInput,
     PublishResult,
     ReconcileInput,
     ReconcileResult,
+    ScaffoldInput,
+    ScaffoldResult,
     StateInput,
     TextInput,
     ValidatorVerdict,
@@ -31,7 +36,9 @@ from orchestrator.domain.enhancing import SUGGESTIONS, enhanced
 from orchestrator.domain.findings import CheckResult, CheckStatus, Finding
 from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.text import one_line
-from orchestrator.validators.registry import check_files
+from orchestrator.validators.environments.ensure import Environments
+from orchestrator.validators.environments.environment import NOTHING
+from orchestrator.validators.registry import check_files, needs_packages
 from orchestrator.validators.sandbox import Sandbox
 
 # What a reviser can take in; the rest is only counted.
@@ -42,10 +49,18 @@ _FINDINGS = TypeAdapter(list[Finding])
 class ToolActivities(ToolInterface):
     """Implementations over one store, one journal and one sandbox; `vendors` are those that this worker can ask."""
 
-    def __init__(self, store: ArtifactStore, journal: Journal, sandbox: Sandbox, vendors: Sequence[str]) -> None:
+    def __init__(
+        self,
+        store: ArtifactStore,
+        journal: Journal,
+        sandbox: Sandbox,
+        environments: Environments,
+        vendors: Sequence[str],
+    ) -> None:
         self._store = store
         self._journal = journal
         self._sandbox = sandbox
+        self._environments = environments
         self._vendors = tuple(vendors)
 
     @activity.defn(name=names.ACTIVITY_PREPARE)
@@ -70,6 +85,10 @@ class ToolActivities(ToolInterface):
             project=await self._store.put(project.encode()), criteria=await self._store.put(criteria.encode())
         )
 
+    @activity.defn(name=names.ACTIVITY_SCAFFOLD)
+    async def scaffold(self, request: ScaffoldInput) -> ScaffoldResult:
+        return await lay_out(self._store, request)
+
     @activity.defn(name=names.ACTIVITY_VALIDATE)
     async def validate(self, request: CheckInput) -> CheckOutcome:
         return await self._check(request)
@@ -77,6 +96,20 @@ class ToolActivities(ToolInterface):
     @activity.defn(name=names.ACTIVITY_CHECK)
     async def check(self, request: CheckInput) -> CheckOutcome:
         return await self._check(request)
+
+    @activity.defn(name=names.ACTIVITY_INSTALL)
+    async def install(self, request: InstallInput) -> InstallOutcome:
+        async with heartbeats():
+            files = await merge_drafts(self._store, request.drafts)
+            environment = await self._environments.ensure(files, request.policy)
+        result = environment.verdict()
+        return InstallOutcome(
+            verdict=_verdict(result),
+            findings=await self._kept(result.findings),
+            paths=_paths(result.findings),
+            summary=_summary([result]),
+            resolved=environment.resolved,
+        )
 
     @activity.defn(name=names.ACTIVITY_STORE_TEXT)
     async def store_text(self, request: TextInput) -> BlobRef:
@@ -109,18 +142,33 @@ class ToolActivities(ToolInterface):
     async def _check(self, request: CheckInput) -> CheckOutcome:
         async with heartbeats():
             files = await merge_drafts(self._store, request.drafts)
-            results = await check_files(files, frozenset(request.own), request.validators, self._sandbox)
+            environment = NOTHING
+            if needs_packages(request.validators):
+                environment = await self._environments.ensure(files, request.policy)
+            results = await check_files(
+                files,
+                frozenset(request.own),
+                request.validators,
+                self._sandbox,
+                environment=environment,
+                architecture=request.architecture,
+                commands=request.commands,
+            )
         findings = [finding for result in results for finding in result.findings]
-        ref = None
-        if findings:
-            ref = await self._store.put(_FINDINGS.dump_json(_shown(findings)))
         return CheckOutcome(
             verdicts=tuple(_verdict(result) for result in results),
-            findings=ref,
-            paths=tuple(sorted({finding.path for finding in findings if finding.path})),
+            findings=await self._kept(findings),
+            paths=_paths(findings),
             summary=_summary(results),
             unsafe=self._sandbox.kind == "unsafe",
         )
+
+    async def _kept(self, findings: Sequence[Finding]) -> BlobRef | None:
+        return await self._store.put(_FINDINGS.dump_json(_shown(findings))) if findings else None
+
+
+def _paths(findings: Sequence[Finding]) -> tuple[str, ...]:
+    return tuple(sorted({finding.path for finding in findings if finding.path}))
 
 
 def _shown(findings: Sequence[Finding]) -> list[Finding]:

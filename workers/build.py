@@ -20,6 +20,7 @@ from orchestrator.providers.registry import open_provider
 from orchestrator.providers.simulated import open_simulated
 from orchestrator.settings import Settings
 from orchestrator.settings.simulated import SIMULATED_VENDORS
+from orchestrator.validators.environments.ensure import Environments
 from orchestrator.validators.sandbox import Sandbox
 from orchestrator.validators.tools import ToolEnvironment
 from workflows.pipeline import PipelineWorkflow
@@ -59,7 +60,13 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
     secrets = tuple(vendor.api_key.get_secret_value() for vendor in settings.vendors.values())
     models = ModelActivities(store=store, journal=journal, providers=providers, secrets=secrets)
     sandbox = Sandbox.detect(settings, ToolEnvironment(settings))
-    tools = ToolActivities(store=store, journal=journal, sandbox=sandbox, vendors=tuple(providers))
+    tools = ToolActivities(
+        store=store,
+        journal=journal,
+        sandbox=sandbox,
+        environments=Environments(settings),
+        vendors=tuple(providers),
+    )
     steps = StepActivities(store=store, journal=journal, providers=providers, secrets=secrets)
     pipelines = PipelineToolActivities(store=store, vendors=tuple(providers))
     boundary = ErrorBoundary(secrets)
@@ -91,8 +98,10 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
             activities=[
                 tools.prepare,
                 tools.apply_suggestions,
+                tools.scaffold,
                 tools.validate,
                 tools.check,
+                tools.install,
                 tools.store_text,
                 tools.save_state,
                 tools.reconcile,

@@ -1,5 +1,6 @@
 """Payloads of the activities that run tools or touch the store."""
 
+from orchestrator.domain.apps import Architecture, Dependencies, DependencyPolicy, UserCommand
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.findings import CheckStatus
 from orchestrator.domain.money import Usage
@@ -39,6 +40,23 @@ class ApplyResult(Frozen):
     criteria: BlobRef
 
 
+class ScaffoldInput(Frozen):
+    """What the files that a project starts from depend on. `planned`: all paths that tasks own."""
+
+    architecture: Architecture
+    name: str  # of the software
+    packages: Dependencies
+    planned: tuple[str, ...]
+
+
+class ScaffoldResult(Frozen):
+    """The files that no task of this plan writes. `listing`: their paths and the packages, as text for prompts."""
+
+    draft: DraftRef
+    listing: BlobRef
+    planned: tuple[str, ...]
+
+
 class CheckInput(Frozen):
     """Files to check together. Where two drafts hold one path, the later one wins.
 
@@ -48,6 +66,9 @@ class CheckInput(Frozen):
     drafts: tuple[DraftRef, ...]
     own: tuple[str, ...] = ()
     validators: tuple[str, ...]
+    policy: DependencyPolicy = DependencyPolicy()
+    architecture: Architecture | None = None  # says how the software is started
+    commands: tuple[UserCommand, ...] = ()  # what the validator `commands` runs
 
 
 class ValidatorVerdict(Frozen):
@@ -82,6 +103,26 @@ class CheckOutcome(Frozen):
             for verdict in self.verdicts
             if verdict.status is CheckStatus.UNCHECKED
         )[:200]
+
+
+class InstallInput(Frozen):
+    """Files whose dependencies are to be installed. Where two drafts hold one path, the later one wins."""
+
+    drafts: tuple[DraftRef, ...]
+    policy: DependencyPolicy = DependencyPolicy()
+
+
+class InstallOutcome(Frozen):
+    """The word of the validator `dependencies`, and its findings in the store.
+
+    `resolved` are requirements of imports that no manifest declares: installed, and to be published with the rest.
+    """
+
+    verdict: ValidatorVerdict
+    findings: BlobRef | None = None  # JSON list of Finding
+    paths: tuple[str, ...] = ()
+    summary: str = ""  # at most 200 characters
+    resolved: Dependencies = Dependencies()
 
 
 class TextInput(Frozen):
@@ -144,6 +185,7 @@ class PublishInput(Frozen):
     original_project: BlobRef | None = None  # as the user wrote it; may be what `project_text` is
     original_criteria: BlobRef | None = None
     plan: tuple[TaskSpec, ...]
+    base: tuple[DraftRef, ...] = ()  # files that no task writes; those of tasks win
     drafts: dict[str, DraftRef]  # task id to its best version
     calls: tuple[BlobRef, ...]  # segments: JSON lists of CallRecord
     events: tuple[BlobRef, ...]  # segments: JSON lists of Event

@@ -51,7 +51,7 @@ def validators(plan: Sequence[TaskSpec], paths: Sequence[str]) -> tuple[str, ...
     asked = [name for task in plan for name in task.validators]
     called_for = []
     if any(path.endswith(".py") for path in paths):
-        called_for += ["python_syntax", "ruff"]
+        called_for += ["dependencies", "python_syntax", "ruff", "import_smoke", "app_start"]
     if any(_is_test(path) for path in paths):
         called_for.append("pytest")
     if any(path.endswith(".json") for path in paths):

@@ -17,6 +17,7 @@ from typing_extensions import override
 from orchestrator.validators import bubblewrap
 from orchestrator.validators.bubblewrap import Descriptors
 from orchestrator.validators.cgroups import Cgroup
+from orchestrator.validators.environments.environment import NOTHING, Environment
 from orchestrator.validators.limits import MIB, Limits
 from orchestrator.validators.process import Tree
 from orchestrator.validators.watchdog import sample
@@ -79,11 +80,18 @@ class BubblewrapBox(Box):
     shares_pids = False
 
     def __init__(
-        self, program: str, tools: Path, bases: Sequence[Path], cgroup_base: Path | None, limits: Limits
+        self,
+        program: str,
+        tools: Path,
+        bases: Sequence[Path],
+        cgroup_base: Path | None,
+        limits: Limits,
+        installed: Environment = NOTHING,
     ) -> None:
         self._program = program
         self._tools = tools
         self._bases = bases
+        self._installed = installed
         self._cgroup_base = cgroup_base
         self._limits = limits
         self._cgroup: Cgroup | None = None
@@ -97,7 +105,7 @@ class BubblewrapBox(Box):
     def start_plan(
         self, command: Sequence[str], environment: Mapping[str, str], control_fd: int
     ) -> tuple[list[str], dict[str, str], list[int]]:
-        python = f"{bubblewrap.TOOLS}/bin/python"
+        python = f"{bubblewrap.ENVIRONMENT if self._installed.python else bubblewrap.TOOLS}/bin/python"
         places = {"{python}": python, "{tools}": bubblewrap.TOOLS, "{tmp}": bubblewrap.TEMP}
         uid = bubblewrap.payload_uid()
         plan: dict[str, object] = {
@@ -118,6 +126,7 @@ class BubblewrapBox(Box):
             {name: _fill(value, places) for name, value in environment.items()},
             self._status_write,
             self._descriptors,
+            self._installed,
         )
         return words, {}, [*self._descriptors.fds, self._status_write]
 
@@ -175,22 +184,27 @@ class UnsafeBox(Box):
     disks: tuple[str, ...] = ()
     shares_pids = True
 
-    def __init__(self, tools: Path, limits: Limits) -> None:
+    def __init__(self, tools: Path, limits: Limits, installed: Environment = NOTHING) -> None:
         self._tools = tools
+        self._installed = installed
         self._limits = limits
         self._folder = Path(tempfile.mkdtemp(prefix="orch-unsafe-"))
         self._home, self._workspace = self._folder / "home", self._folder / "workspace"
         self.temp = str(self._folder / "tmp")
         for folder in (self._home, self._workspace, Path(self.temp)):
             folder.mkdir()
+        for place, modules in installed.node.items():
+            (self._workspace / place).mkdir(parents=True, exist_ok=True)
+            (self._workspace / place / "node_modules").symlink_to(modules)
         self.folders = (self.temp, "/proc") if sys.platform.startswith("linux") else (self.temp,)
 
     @override
     def start_plan(
         self, command: Sequence[str], environment: Mapping[str, str], control_fd: int
     ) -> tuple[list[str], dict[str, str], list[int]]:
+        roots = [root for root in (self._installed.python, self._tools) if root]
         python = str(self._tools / "bin" / "python")
-        places = {"{python}": python, "{tools}": str(self._tools), "{tmp}": self.temp}
+        places = {"{python}": str(roots[0] / "bin" / "python"), "{tools}": str(self._tools), "{tmp}": self.temp}
         plan = {
             "control_fd": control_fd,
             "workspace": str(self._workspace),
@@ -201,7 +215,7 @@ class UnsafeBox(Box):
             "command": [_fill(word, places) for word in command],
         }
         env = {
-            "PATH": f"{self._tools / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+            "PATH": ":".join([*(str(root / "bin") for root in roots), "/usr/local/bin", "/usr/bin", "/bin"]),
             "HOME": str(self._home),
             "TMPDIR": self.temp,
             "LANG": "C.UTF-8",

@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.validators import seccomp
+from orchestrator.validators.environments.environment import NODE_CACHES, Environment
 from orchestrator.validators.limits import Limits
 
 TOOLS = "/opt/orch-tools"
+ENVIRONMENT = "/opt/orch-environment"
 INIT = "/opt/orch-init.py"
 WORKSPACE = "/workspace"
 HOME = "/home/sandbox"
@@ -29,7 +31,6 @@ _OWN_IDS_FROM = 0x7000_0000
 _SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _PROBE_TIMEOUT_S = 10
 _ENVIRONMENT = {
-    "PATH": f"{TOOLS}/bin:/usr/local/bin:/usr/bin:/bin",
     "HOME": HOME,
     "TMPDIR": TEMP,
     "USER": _USER,
@@ -89,6 +90,7 @@ def command_line(
     extra_environment: dict[str, str],
     status_fd: int,
     descriptors: Descriptors,
+    installed: Environment,
 ) -> list[str]:
     """The whole command that starts `plan` (the argument of `box_init.py`) inside a sandbox."""
     uid = plan["uid"] if isinstance(plan["uid"], int) else _UNPRIVILEGED_ID
@@ -100,9 +102,10 @@ def command_line(
         words += ["--ro-bind", str(base.resolve()), str(base)]
     words += ["--perms", "0444", "--file", descriptors.content(init), INIT]
     for folder in DISKS:
-        words += ["--perms", "1777", "--size", str(limits.disk_bytes), "--tmpfs", folder]
+        words += [*_writable(limits), folder]
+    words += _packages(installed, limits)
     words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORKSPACE, "--clearenv"]
-    for name, value in {**_ENVIRONMENT, **extra_environment}.items():
+    for name, value in {**_ENVIRONMENT, "PATH": _path(installed, outside_usr), **extra_environment}.items():
         words += ["--setenv", name, value]
     words += ["--seccomp", descriptors.content(seccomp.program()), "--json-status-fd", str(status_fd)]
     return [*words, "--", f"{TOOLS}/bin/python", "-I", "-S", INIT, json.dumps(plan)]
@@ -137,6 +140,31 @@ def probe(bwrap: str) -> str:
 def find(path: str | None) -> str | None:
     """bubblewrap's program on `path` (colon-separated), None if there is none."""
     return shutil.which("bwrap", path=path)
+
+
+def _path(installed: Environment, bases: Sequence[Path]) -> str:
+    """Programs of the checked software's packages come first, then the tools."""
+    folders = [f"{ENVIRONMENT}/bin"] if installed.python else []
+    folders += [f"{TOOLS}/bin", *(str(base / "bin") for base in bases), "/usr/local/bin", "/usr/bin", "/bin"]
+    return ":".join(folders)
+
+
+def _packages(installed: Environment, limits: Limits) -> list[str]:
+    """Installed packages, read-only; what Node's tools write beside their packages goes nowhere."""
+    words = ["--ro-bind", str(installed.python), ENVIRONMENT] if installed.python else []
+    for folder, modules in installed.node.items():
+        above = Path(WORKSPACE, folder)
+        for parent in [*reversed(above.parents), above]:
+            if parent.is_relative_to(WORKSPACE) and parent != Path(WORKSPACE):
+                words += ["--perms", "1777", "--dir", str(parent)]
+        words += ["--ro-bind", str(modules), f"{above}/node_modules"]
+        for name in NODE_CACHES:
+            words += [*_writable(limits), f"{above}/node_modules/{name}"]
+    return words
+
+
+def _writable(limits: Limits) -> list[str]:
+    return ["--perms", "1777", "--size", str(limits.disk_bytes), "--tmpfs"]
 
 
 def _isolation() -> list[str]:

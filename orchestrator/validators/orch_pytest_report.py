@@ -71,7 +71,7 @@ class Reporter:
             if found is None:
                 continue
             path = os.path.relpath(os.path.join(self.root, found.path), self.root)
-            if not path.startswith(".."):
+            if not path.startswith("..") and os.path.exists(os.path.join(self.root, path)):
                 return path, found.lineno
         where = getattr(report, "location", None)
         return (where[0], (where[1] or 0) + 1) if where else (report.nodeid.split("::")[0], 0)

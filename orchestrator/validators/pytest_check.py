@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator.domain.findings import CheckResult, Finding
 from orchestrator.validators.limits import MIB, Limits, SandboxRun
 from orchestrator.validators.results import clean, not_applicable, result, stopped
-from orchestrator.validators.sandbox import Sandbox
+from orchestrator.validators.subject import Subject
 
 LIMITS = Limits(
     wall_s=60, cpu_s=120, memory_bytes=1024 * MIB, processes=256, disk_bytes=256 * MIB, output_bytes=1 * MIB
@@ -34,12 +34,13 @@ class _Report:
     finished: bool = False
 
 
-async def check_pytest(files: Mapping[str, bytes], sandbox: Sandbox, limits: Limits = LIMITS) -> CheckResult:
-    """FAILED on any failing test, on no test that ran, and where a limit ended the run."""
+async def check_pytest(subject: Subject, limits: Limits = LIMITS) -> CheckResult:
+    """FAILED on any failing test, on a test or a test file that checks nothing, and where a limit ended the run."""
+    files = subject.files
     if not any(is_test_file(path) for path in files):
         return not_applicable("pytest", "no test files")
-    run = await sandbox.run(
-        _COMMAND, files, limits, environment={"ORCH_PYTEST_REPORT": f"{{tmp}}/{_REPORT}"}, collect=[_REPORT]
+    run = await subject.run(
+        _COMMAND, limits, environment={"ORCH_PYTEST_REPORT": f"{{tmp}}/{_REPORT}"}, collect=[_REPORT]
     )
     report = _read(run.files.get(_REPORT, b""))
     if run.limit:
@@ -93,7 +94,7 @@ def _failure(item: dict[str, Any], report: _Report, files: Mapping[str, bytes]) 
     finding = Finding(
         validator="pytest",
         path=path if path in files else "",
-        line=line if isinstance(line, int) and line > 0 else 0,
+        line=line if path in files and isinstance(line, int) and line > 0 else 0,
         rule="collection-error" if item.get("when") == "collect" else "test-failure",
         message=clean(f"{node}: {item.get('message', '')}"),
     )

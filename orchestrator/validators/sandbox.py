@@ -18,9 +18,10 @@ from orchestrator.settings import Settings
 from orchestrator.validators import bubblewrap, seccomp
 from orchestrator.validators.boxes import Box, BubblewrapBox, UnsafeBox
 from orchestrator.validators.cgroups import find_base
+from orchestrator.validators.environments.environment import NOTHING, Environment
 from orchestrator.validators.limits import Limits, SandboxRun
 from orchestrator.validators.process import OutputCapture, Tree, receive_folders, send_files
-from orchestrator.validators.tools import ToolEnvironment
+from orchestrator.validators.tools import BASE, ToolEnvironment
 from orchestrator.validators.watchdog import Watchdog
 
 __all__ = ["Limits", "Sandbox", "SandboxRun"]
@@ -73,30 +74,35 @@ class Sandbox:
         *,
         environment: Mapping[str, str] | None = None,
         collect: Sequence[str] = (),
+        installed: Environment = NOTHING,
+        tools: str = BASE,
     ) -> SandboxRun:
         """Run `command` in a workspace that holds `files` (relative paths) and nothing else.
 
         At the start of a word of the command and of a value in `environment`, `{python}`, `{tools}` and
-        `{tmp}` stand for the tools' interpreter, their environment and the run's /tmp. Files of that /tmp
-        named in `collect` come back, at most 8 MiB each. Nothing of the run is left when this returns or is
-        cancelled. Raises PrerequisiteError where no sandbox can be started, ValueError for a path outside the
+        `{tmp}` stand for the interpreter (that of `installed`, where it has one, else the tools'), the environment
+        of the tools (the set `tools` of them) and the run's /tmp. Packages of `installed` are there read-only.
+        Files of /tmp named in `collect` come back, at most 8 MiB each. Nothing of the run is left when this returns
+        or is cancelled. Raises PrerequisiteError where no sandbox can be started, ValueError for a path outside the
         workspace.
         """
         if not self.kind:
             raise PrerequisiteError(self.reason)
         for path in files:
             _require_relative(path)
-        box = await self._box(limits)
+        box = await self._box(limits, installed, tools)
         try:
-            return await _Run(box, limits, collect).perform(command, files, environment or {})
+            own = {path: content for path, content in files.items() if not installed.is_package_file(path)}
+            return await _Run(box, limits, collect).perform(command, own, environment or {})
         finally:
             box.close()
 
-    async def _box(self, limits: Limits) -> Box:
-        root = await self._tools.ensure()
+    async def _box(self, limits: Limits, installed: Environment, kind: str) -> Box:
+        tools = self._tools if kind == BASE else self._tools.others[kind]
+        root = await tools.ensure()
         if self.kind == "unsafe":
-            return UnsafeBox(root, limits)
-        return BubblewrapBox(self._program, root, self._tools.base_prefixes, self._cgroup_base, limits)
+            return UnsafeBox(root, limits, installed)
+        return BubblewrapBox(self._program, root, tools.base_prefixes, self._cgroup_base, limits, installed)
 
 
 class _Run:

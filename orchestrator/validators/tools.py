@@ -5,46 +5,63 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
 from orchestrator.domain.errors import PrerequisiteError
 from orchestrator.settings import Settings
+from orchestrator.validators.environments.installer import passed_on, without_credentials
 
 _BUILD_TIMEOUT_S = 600
-_PASSED_ON = ("PIP_", "UV_", "SSL_")
-_PASSED_ON_NAMES = {
-    "PATH", "HOME", "TMPDIR", "LANG", "XDG_CONFIG_HOME", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
-    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
-    "http_proxy", "https_proxy", "no_proxy", "all_proxy",
-}  # fmt: skip
+BASE = "base"
+_SETS = {
+    BASE: "pytest, ruff",
+    "types": "mypy",
+    "formats": "parsers of HTML, SQL, YAML and OpenAPI",
+    "shell": "shellcheck",
+    "docker": "hadolint",
+    "installer": "uv",
+}
+_PINNED = re.compile(r"^([a-z0-9-]+)==([^\s;]+)", re.MULTILINE)
 _PLUGIN = "orch_pytest_report.py"
 
 
 class ToolEnvironment:
-    """A virtual environment with pinned pytest and ruff below the cache folder, once per set of versions.
+    """A virtual environment with pinned tools below the cache folder, once per set of versions.
 
+    `kind` names the set: "base" (pytest, ruff) or a further one that is built when it is first needed, so that a
+    first run does not wait for it.
     Several processes may ask at once: one builds, the others wait. It appears whole or not at all.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._requirements = _package_text("tool-requirements.txt")
-        self._plugin = _package_text(_PLUGIN)
+    def __init__(self, settings: Settings, kind: str = BASE) -> None:
+        self.kind = kind
+        self._settings = settings
+        self._requirements = _package_text(f"tool-requirements{'' if kind == BASE else f'-{kind}'}.txt")
+        self._plugin = _package_text(_PLUGIN) if kind == BASE else ""
         base = os.path.realpath(sys.base_prefix)
         identity = json.dumps([self._requirements, self._plugin, sys.version, base])
         self._parent = settings.cache_dir / "tools"
         self._root = self._parent / hashlib.sha256(identity.encode()).hexdigest()[:16]
-        self._environment = {
-            name: value
-            for name, value in settings.environment.items()
-            if name.startswith(_PASSED_ON) or name in _PASSED_ON_NAMES
-        }
+        self._environment = passed_on(settings.environment)
         self._build_lock = asyncio.Lock()
+
+    @cached_property
+    def others(self) -> "dict[str, ToolEnvironment]":
+        """The further sets, of the same settings."""
+        return {kind: ToolEnvironment(self._settings, kind) for kind in _SETS if kind != BASE}
+
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """Version of each distribution in the set, by normalised name."""
+        return dict(_PINNED.findall(self._requirements))
 
     @property
     def root(self) -> Path:
@@ -53,9 +70,11 @@ class ToolEnvironment:
 
     @property
     def base_prefixes(self) -> tuple[Path, ...]:
-        """Folders of the interpreter that the environment is based on: as named, and as resolved."""
+        """Folders of the interpreter that the environment is based on, as named and as resolved, and of Node."""
         named = Path(sys.base_prefix)
-        return tuple(dict.fromkeys((named, named.resolve())))
+        node = shutil.which("node", path=self._environment.get("PATH"))
+        bases = [named, named.resolve(), *([Path(node).resolve().parents[1]] if node else [])]
+        return tuple(dict.fromkeys(base for base in bases if base != Path("/")))
 
     def is_ready(self) -> bool:
         """True where the environment exists and its interpreter has not been removed since."""
@@ -99,8 +118,9 @@ class ToolEnvironment:
             install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         requirements.write_text(self._requirements)
         self._call([*install, "--require-hashes", "--only-binary", ":all:", "-r", str(requirements)])
-        packages = next((draft / "lib").glob("python*/site-packages"))
-        (packages / _PLUGIN).write_text(self._plugin)
+        if self._plugin:
+            packages = next((draft / "lib").glob("python*/site-packages"))
+            (packages / _PLUGIN).write_text(self._plugin)
         draft.chmod(0o755)
         draft.rename(self._root)
 
@@ -124,8 +144,8 @@ class ToolEnvironment:
         if done.returncode != 0:
             lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
             raise PrerequisiteError(
-                "cannot install the check tools (pytest, ruff): "
-                f"{lines[-1][:200] if lines else 'no output'}; "
+                f"cannot install the check tools ({_SETS[self.kind]}): "
+                f"{without_credentials(lines[-1])[:200] if lines else 'no output'}; "
                 "they need a package index once, and Python's venv module (python3-venv) or uv"
             )
 

@@ -28,6 +28,7 @@ from orchestrator.domain.findings import CheckStatus
 from orchestrator.domain.money import Usage
 from orchestrator.domain.tasks import Stage
 from orchestrator.settings import load_settings
+from orchestrator.validators.environments.ensure import Environments
 from orchestrator.validators.sandbox import Sandbox
 from orchestrator.validators.tools import ToolEnvironment
 
@@ -38,7 +39,7 @@ def tools(store: ArtifactStore, folder: Path) -> ToolActivities:
     """Tools of a worker that cannot run code."""
     settings = load_settings({"HOME": str(folder), "ORCH_HOME": str(folder)}, folder)
     sandbox = Sandbox("", ToolEnvironment(settings), reason="none here")
-    return ToolActivities(store, Journal(store, "worker-1"), sandbox, ("acme", "sim-north"))
+    return ToolActivities(store, Journal(store, "worker-1"), sandbox, Environments(settings), ("acme", "sim-north"))
 
 
 def test_texts_are_kept_and_abilities_told(tmp_path: Path) -> None:

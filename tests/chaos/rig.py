@@ -26,6 +26,7 @@ from orchestrator.providers.base import Timeouts as RequestTimeouts
 from orchestrator.providers.registry import open_provider
 from orchestrator.settings import Settings
 from orchestrator.testing.project_script import ScriptedTask
+from orchestrator.validators.environments.ensure import Environments
 from orchestrator.validators.sandbox import Sandbox
 from orchestrator.validators.tools import ToolEnvironment
 from tests.workflow.harness import House, spec
@@ -112,7 +113,8 @@ def worker_pair(
     journal = Journal(store, owner=process_owner())
     models = ModelActivities(store=store, journal=journal, providers=providers, secrets=())
     sandbox = Sandbox("", ToolEnvironment(settings), reason="not in these tests")
-    tools = ToolActivities(store=store, journal=journal, sandbox=sandbox, vendors=tuple(providers))
+    environments = Environments(settings)
+    tools = ToolActivities(store, journal, sandbox, environments, vendors=tuple(providers))
     return [
         Worker(
             client,
@@ -131,6 +133,7 @@ def worker_pair(
                 tools.prepare,
                 tools.validate,
                 tools.check,
+                tools.install,
                 tools.store_text,
                 tools.save_state,
                 tools.reconcile,

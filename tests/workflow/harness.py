@@ -31,6 +31,7 @@ from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import PriceTier
 from orchestrator.domain.tasks import TaskType
 from orchestrator.settings import Settings
+from orchestrator.validators.environments.ensure import Environments
 from orchestrator.validators.sandbox import Sandbox
 from orchestrator.validators.tools import ToolEnvironment
 from tests.workflow.play import DEADLINE_S, VENDORS, Play
@@ -270,7 +271,8 @@ def _workers(
     providers = play.providers(VENDORS)
     models = ModelActivities(store=store, journal=journal, providers=providers, secrets=())
     sandbox = Sandbox("", ToolEnvironment(settings), reason="not in these tests")
-    tools = ToolActivities(store=store, journal=journal, sandbox=sandbox, vendors=tuple(providers))
+    environments = Environments(settings)
+    tools = ToolActivities(store, journal, sandbox, environments, vendors=tuple(providers))
     stages: list[Callable[..., Any]] = [
         models.enhance,
         models.advise,
@@ -284,8 +286,10 @@ def _workers(
     others: list[Callable[..., Any]] = [
         tools.prepare,
         tools.apply_suggestions,
+        tools.scaffold,
         tools.validate,
         tools.check,
+        tools.install,
         tools.store_text,
         tools.save_state,
         tools.reconcile,

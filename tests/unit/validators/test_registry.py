@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from orchestrator.domain.findings import CheckResult, CheckStatus
+from orchestrator.domain.plan import KNOWN_VALIDATORS
 from orchestrator.settings import load_settings
 from orchestrator.validators.pytest_check import check_pytest
 from orchestrator.validators.registry import VALIDATORS, check_files
 from orchestrator.validators.sandbox import Sandbox
+from orchestrator.validators.subject import Subject
 from orchestrator.validators.tools import ToolEnvironment
 from tests.sandbox.boxes import SMALL, sandbox
 
@@ -37,7 +39,7 @@ def _rules(result: CheckResult) -> list[str]:
 
 
 def test_names() -> None:
-    assert set(VALIDATORS) == {"python_syntax", "ruff", "pytest", "json_schema", "length"}
+    assert set(VALIDATORS) == set(KNOWN_VALIDATORS)
 
 
 def test_without_sandbox_nothing_runs_and_nothing_passes(tmp_path: Path) -> None:
@@ -109,7 +111,7 @@ def test_import_path_is_that_of_plain_pytest(bubblewrap: Sandbox, layout: str) -
 def test_limit_is_named_with_the_test_that_hit_it(bubblewrap: Sandbox) -> None:
     source = b"def test_fine(): ...\ndef test_forever():\n    while True: pass\n"
     limits = SMALL.model_copy(update={"wall_s": 2.0})
-    result = asyncio.run(check_pytest({"test_a.py": source}, bubblewrap, limits))
+    result = asyncio.run(check_pytest(Subject({"test_a.py": source}, (), bubblewrap), limits))
     assert (result.status, result.limit, _rules(result)) == (CheckStatus.FAILED, "wall", ["limit-wall"])
     assert "test_a.py::test_forever" in result.findings[0].message
     assert result.findings[0].path == "test_a.py"
