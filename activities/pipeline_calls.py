@@ -50,7 +50,7 @@ class StepAsker(Asker):
         parts, model = request.parts, request.model
         assert isinstance(parts, StepParts)
         step = await self._step(request)
-        system, prompt = prompt_of(step, await self._values.read(parts.values))
+        system, prompt = prompt_of(step, await self._values.read(dict(parts.values)))
         return ModelRequest(
             model=model.model,
             system=system,

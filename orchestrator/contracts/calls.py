@@ -84,7 +84,7 @@ class StepParts(Frozen):
 
     pipeline: BlobRef
     step: str
-    values: dict[str, Bound]
+    values: tuple[tuple[str, Bound], ...]  # by name
     previous_error: str = ""  # why the previous answer could not be used, at most 500 characters
 
 
