@@ -61,7 +61,9 @@ async def _until_answered(
             case WaitForBudget(amount_micro=amount_micro):
                 await wait_for_budget(ctx, slot, amount_micro)
             case Send():
-                parts = StepParts(pipeline=ctx.prepared.pipeline, step=step.name, values=tuple(values.items()), previous_error=error)
+                parts = StepParts(
+                    pipeline=ctx.prepared.pipeline, step=step.name, values=tuple(values.items()), previous_error=error
+                )
                 route = _route(ctx, attempts, models, choice.model)
                 result = await send_request(
                     ctx, slot, attempts.progress.ask, choice, parts, size, route, step.timeout_seconds
