@@ -2,7 +2,6 @@
 
 import sys
 import time
-from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -11,27 +10,12 @@ from rich.text import Text
 
 from cli.console import say
 from cli.results import SIMULATED_NOTICE, duration, money, spending
+from orchestrator.client.watching import Progress as Progress
 from orchestrator.contracts.project import Event, ProjectView, TaskView
 from orchestrator.domain.text import one_line
 
 _DONE_STYLES = {"COMPLETED": "green", "DEGRADED": "yellow", "FAILED": "red", "RUNNING": "cyan"}
 _LOUD_EVENTS = ("breaker", "paused", "resumed", "fallback", "uncertain")
-
-
-class Progress(Protocol):
-    """Where progress goes."""
-
-    def event(self, event: Event) -> None:
-        """Something happened in the run."""
-
-    def view(self, view: ProjectView) -> None:
-        """The run's state, polled."""
-
-    def note(self, text: str) -> None:
-        """Something that the reader must know, about the wait and not the run."""
-
-    def close(self) -> None:
-        """No more progress: what was shown stays."""
 
 
 def progress_for_terminal() -> Progress:

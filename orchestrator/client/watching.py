@@ -1,0 +1,135 @@
+"""Following a run to its end, through restarts of server and worker."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from orchestrator.contracts.project import Event, ProjectView
+from orchestrator.domain.errors import PrerequisiteError, UserInputError
+
+POLL_S = 1.0  # the end of the run is told at once; this is how often progress is asked for
+HEAL_S = 1.0
+_ANSWER_S = 5.0
+_LOST = (PrerequisiteError, OSError, TimeoutError)
+
+Attend = Callable[[ProjectView], Awaitable[None]]
+"""Called with each view of the run; the wait goes on when it returns."""
+
+
+class Progress(Protocol):
+    """Where progress goes."""
+
+    def event(self, event: Event) -> None:
+        """Something happened in the run."""
+
+    def view(self, view: ProjectView) -> None:
+        """The run's state, polled."""
+
+    def note(self, text: str) -> None:
+        """Something that the reader must know, about the wait and not the run."""
+
+    def close(self) -> None:
+        """No more progress: what was shown stays."""
+
+
+class Runs(Protocol):
+    """What following a run needs of `orchestrator.client.facade.Orchestrator`."""
+
+    async def wait_closed(self, project_id: str, timeout_s: float) -> ProjectView | None:
+        """The result, None where the run is not closed within `timeout_s`."""
+
+    async def events(self, project_id: str, since: int) -> Sequence[Event]:
+        """Events after number `since`."""
+
+    async def view(self, project_id: str) -> ProjectView:
+        """The run as it is now."""
+
+    async def heal(self) -> None:
+        """Start again what has died."""
+
+
+async def nobody(view: ProjectView) -> None:
+    """Attends to nothing."""
+
+
+async def follow(client: Runs, project_id: str, progress: Progress, *, attend: Attend = nobody) -> ProjectView:
+    """Show progress until the run has ended; returns its result. `attend` looks after a run that waits for somebody.
+
+    Server and worker are started again if they die; the wait goes on for as long as it takes.
+    Raises UserInputError where there is no such run.
+    """
+    healer = asyncio.create_task(_keep_alive(client, progress))
+    try:
+        return await _Follower(client, project_id, progress, attend).run()
+    finally:
+        healer.cancel()
+        progress.close()
+
+
+async def _keep_alive(client: Runs, progress: Progress) -> None:
+    """Look after server and worker once a second; each new trouble is said once."""
+    trouble = ""
+    while True:
+        try:
+            await client.heal()
+            trouble = ""
+        except _LOST as error:
+            if str(error) != trouble:
+                trouble = str(error)
+                progress.note(f"cannot restart what runs the project: {trouble}")
+        await asyncio.sleep(HEAL_S)
+
+
+class _Follower:
+    def __init__(self, client: Runs, project_id: str, progress: Progress, attend: Attend) -> None:
+        self._client = client
+        self._id = project_id
+        self._progress = progress
+        self._attend = attend
+        self._since = 0
+        self._lost = False
+
+    async def run(self) -> ProjectView:
+        while True:
+            try:
+                async with asyncio.timeout(_ANSWER_S):
+                    result = await self._client.wait_closed(self._id, POLL_S)
+                if result is not None:
+                    await self._last_events()
+                    self._progress.view(result)
+                    return result
+                async with asyncio.timeout(_ANSWER_S):
+                    view = await self._poll()
+                await self._attend(view)
+            except UserInputError:
+                raise
+            except _LOST:
+                self._say_lost()
+                await asyncio.sleep(POLL_S)
+
+    async def _last_events(self) -> None:
+        """What happened between the last poll and the end."""
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                await self._events()
+        except _LOST:
+            self._progress.note(f"its last events cannot be read just now; 'orch-cli events {self._id}' shows them")
+
+    async def _events(self) -> None:
+        for event in await self._client.events(self._id, self._since):
+            self._since = max(self._since, event.seq)
+            self._progress.event(event)
+
+    async def _poll(self) -> ProjectView:
+        await self._events()
+        view = await self._client.view(self._id)
+        self._progress.view(view)
+        if self._lost:
+            self._lost = False
+            self._progress.note("connected again")
+        return view
+
+    def _say_lost(self) -> None:
+        if not self._lost:
+            self._lost = True
+            self._progress.note("the run does not answer just now; waiting, it goes on where it was")
