@@ -16,10 +16,12 @@ from orchestrator.domain.answers import (
     UncheckedSuggestions,
     Verdict,
 )
+from orchestrator.domain.apps import Dependencies
 from orchestrator.domain.enhancing import SUGGESTIONS, suggested, usable
 from orchestrator.domain.plan import check_plan, known_validators, planned_spec
 from orchestrator.domain.tasks import Stage
 from orchestrator.prompts.answers import parse_structured
+from orchestrator.scaffolds import dependency_problems
 
 _SHOWN_ERRORS = 5
 _MENDING = (Stage.REVISE, Stage.REPAIR)
@@ -64,13 +66,17 @@ async def _plan(store: ArtifactStore, text: str) -> dict[str, Any]:
     errors = check_plan(answer.tasks)
     if errors:
         raise AnswerError("; ".join(errors[:_SHOWN_ERRORS]))
+    packages = Dependencies(python=tuple(answer.packages.python), node=tuple(answer.packages.node))
+    problems = dependency_problems(packages)
+    if problems:
+        raise AnswerError("; ".join(f"packages: {problem}" for problem in problems[:_SHOWN_ERRORS]))
     tasks = []
     for planned in answer.tasks:
         _, unknown = known_validators(planned.validators)
         if unknown:
             notes = (*notes, f"{planned.id}: unknown validators dropped: {', '.join(unknown)}")
         tasks.append(planned_spec(planned, await store.put(planned.prompt.encode())))
-    return {"plan": tuple(tasks), "notes": notes}
+    return {"plan": tuple(tasks), "packages": packages, "notes": notes}
 
 
 async def _critique(store: ArtifactStore, text: str) -> dict[str, Any]:

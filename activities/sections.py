@@ -15,6 +15,7 @@ from orchestrator.domain.findings import Finding
 from orchestrator.domain.interfaces import Extent, Shown, shown_within
 from orchestrator.domain.refs import DraftRef
 from orchestrator.domain.sizes import MAX_CONTEXT_BYTES, MAX_FENCE_CHARS
+from orchestrator.scaffolds import listing
 
 _FINDINGS = TypeAdapter(list[Finding])
 _MAX_LANGUAGE_BYTES = 12
@@ -33,6 +34,10 @@ async def read_sections(store: ArtifactStore, parts: PromptParts) -> dict[str, s
         brief = parts.task.model_dump(mode="json", exclude={"prompt"})
         brief["prompt"] = (await store.get(parts.task.prompt)).decode()
         sections["task"] = json.dumps(brief, ensure_ascii=False)
+    if parts.app_type is not None:
+        sections["existing"] = "\n".join(listing(parts.app_type))
+    if parts.existing is not None:
+        sections["existing"] = (await store.get(parts.existing)).decode()
     if parts.context:
         sections["context"] = await _context(store, parts.context)
     if parts.draft is not None:

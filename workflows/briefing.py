@@ -20,11 +20,11 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.enhancing import Enhancement
     from orchestrator.domain.outcome import ProjectStatus
     from orchestrator.domain.routing import Work
-    from orchestrator.domain.tasks import Stage, TaskType
+    from orchestrator.domain.tasks import PROJECT, Stage, TaskType
 
 from workflows import views
 from workflows.context import RunContext
-from workflows.model_calls import PROJECT, call_model
+from workflows.model_calls import call_model
 from workflows.records import save_state, show_search_attributes
 
 

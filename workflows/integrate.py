@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.routing import repair_of
     from orchestrator.domain.steps import Check, TaskStatus
 
+from workflows.base import base
 from workflows.context import RunContext, Stopped
 from workflows.model_calls import call_model
 from workflows.tasks import brief, context_of, note_unsafe, run_task
@@ -50,14 +51,15 @@ async def integrate(ctx: RunContext) -> None:
 
 async def _check(ctx: RunContext) -> ProjectCheck:
     found = drafts(ctx.state.plan, ctx.state.tasks)
-    paths = [path for draft in found.values() for path in draft.paths]
+    everything = (*base(ctx), *found.values())
+    paths = [path for draft in everything for path in draft.paths]
     names = validators(ctx.state.plan, paths)
     if not names or not found:
         return ProjectCheck(passed=True, summary="nothing to check")
     try:
         outcome: CheckOutcome = await ctx.tool(
             ACTIVITY_CHECK,
-            CheckInput(drafts=tuple(found.values()), validators=names),
+            CheckInput(drafts=everything, validators=names),
             CheckOutcome,
             f"whole project, round {ctx.state.integration.round}",
         )
@@ -103,6 +105,7 @@ async def _repair(ctx: RunContext, task_id: str) -> None:
         draft=state.best.draft,
         findings=integration.best.detail if integration.best else None,
         guidance=ctx.guidance(task_id),
+        existing=ctx.state.scaffold.listing if ctx.state.scaffold else None,
     )
     work = repair_of(task, state, integration.round)
     result = await call_model(ctx, work, parts, generation=ctx.state.generation, iteration=integration.round)

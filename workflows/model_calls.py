@@ -25,7 +25,6 @@ with workflow.unsafe.imports_passed_through():
 from workflows.context import RunContext
 from workflows.requests import CallSlot, Route, send_request, wait_for_budget
 
-PROJECT = "project"  # owner of calls that belong to no task
 _RANKING_ON_RECORD = 8
 
 

@@ -24,14 +24,15 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.reopening import unfinished
     from orchestrator.domain.routing import Work
     from orchestrator.domain.steps import FINAL, TaskState
-    from orchestrator.domain.tasks import Stage, TaskSpec, TaskType
+    from orchestrator.domain.tasks import PROJECT, Stage, TaskSpec, TaskType
     from orchestrator.domain.text import one_line
 
 from workflows import views
+from workflows.base import lay_out
 from workflows.briefing import advise, enhance
 from workflows.context import RunContext, Stopped
 from workflows.integrate import integrate
-from workflows.model_calls import PROJECT, call_model
+from workflows.model_calls import call_model
 from workflows.records import flush, publish, save_state, show_search_attributes
 from workflows.steering import Steering
 from workflows.tasks import run_tasks
@@ -122,6 +123,7 @@ class ProjectWorkflow(Steering):
             project=state.prepared.project,
             criteria=state.prepared.criteria,
             architecture=architecture_lines(state.architecture) if state.architecture else (),
+            app_type=state.architecture.app_type if state.architecture else None,
         )
         result = await call_model(ctx, work, parts, generation=state.generation)
         if isinstance(result, GiveUp):
@@ -129,7 +131,7 @@ class ProjectWorkflow(Steering):
             state.exhausted = result.exhausted
             ctx.emit("plan_failed", result.reason)
             return
-        state.plan = result.plan
+        state.plan, state.packages = result.plan, result.packages
         for task in result.plan:
             ctx.set_task(task.id, TaskState())
         ctx.emit("planned", f"{len(result.plan)} tasks by {result.model}")
@@ -150,10 +152,12 @@ class ProjectWorkflow(Steering):
         while True:
             if ctx.state.phase is not ProjectStatus.INTEGRATING:
                 await self._enter(ProjectStatus.RUNNING)
+            await lay_out(ctx)
             await run_tasks(ctx)
             await ctx.gate()
             if not unfinished(ctx.state.tasks):
                 await self._enter(ProjectStatus.INTEGRATING)
+                await lay_out(ctx)  # the plan may have been edited meanwhile
                 await integrate(ctx)
             if not unfinished(ctx.state.tasks):
                 return

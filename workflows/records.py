@@ -21,8 +21,10 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.outcome import ProjectStatus, after_loss, ending, quality
     from orchestrator.domain.refs import BlobRef
     from orchestrator.domain.steps import FINAL
+    from orchestrator.domain.tasks import PROJECT
 
 from workflows import views
+from workflows.base import base, drop_base
 from workflows.calling import CallContext
 from workflows.context import RunContext
 
@@ -57,6 +59,9 @@ async def publish(ctx: RunContext) -> ProjectView:
         if not published.lost:
             break
         for task_id, paths in published.lost.items():
+            if task_id == PROJECT:
+                drop_base(ctx, paths)
+                continue
             ctx.set_task(task_id, after_loss(ctx.task(task_id), paths))
             ctx.note(f"{task_id}: {ctx.task(task_id).reason}")
     show_search_attributes(ctx, end.status)
@@ -80,6 +85,7 @@ async def _publish(ctx: RunContext, view: ProjectView) -> PublishResult:
             original_project=state.enhancement.project if state.enhancement else None,
             original_criteria=state.enhancement.criteria if state.enhancement else None,
             plan=state.plan,
+            base=base(ctx),
             drafts=drafts(state.plan, state.tasks),
             calls=state.record_segments,
             events=state.event_segments,

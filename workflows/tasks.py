@@ -16,8 +16,9 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.routing import work_of
     from orchestrator.domain.schedule import ready, remaining_path, skip_hopeless, upstream
     from orchestrator.domain.steps import Check, Review, Step, TaskState, TaskStatus
-    from orchestrator.domain.tasks import Stage, TaskSpec
+    from orchestrator.domain.tasks import PROJECT, Stage, TaskSpec
 
+from workflows.base import base
 from workflows.context import LOST_ATTEMPTS, RunContext, Stopped
 from workflows.model_calls import call_model
 
@@ -141,6 +142,7 @@ def parts_for(ctx: RunContext, task: TaskSpec, state: TaskState, stage: Stage) -
         findings=version.check.findings if version and version.check and sees_verdicts else None,
         critique=review.critique if review and sees_verdicts else None,
         guidance=ctx.guidance(task.id),
+        existing=ctx.state.scaffold.listing if ctx.state.scaffold else None,
         attempts=state.attempts if stage is Stage.GENERATE else (),
     )
 
@@ -151,8 +153,9 @@ def brief(task: TaskSpec) -> TaskBrief:
 
 
 def context_of(ctx: RunContext, task: TaskSpec) -> tuple[ContextDraft, ...]:
-    """The results of the task's direct dependencies."""
-    found = []
+    """The user's own files, and the results of the task's direct dependencies."""
+    given = ctx.spec.files
+    found = [ContextDraft(task=PROJECT, title="files that the user gave", draft=given)] if given else []
     for dependency in task.dependencies:
         best = ctx.task(dependency).best
         if best is not None:
@@ -172,7 +175,7 @@ async def _validate(ctx: RunContext, task: TaskSpec) -> Check:
     timeouts = ctx.spec.timeouts
     handle = workflow.start_activity(
         ACTIVITY_VALIDATE,
-        CheckInput(drafts=(*below, current.draft), own=current.draft.paths, validators=task.validators),
+        CheckInput(drafts=(*base(ctx), *below, current.draft), own=current.draft.paths, validators=task.validators),
         task_queue=QUEUE_TOOLS,
         result_type=CheckOutcome,
         start_to_close_timeout=timedelta(seconds=timeouts.tool_s),

@@ -10,11 +10,10 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.money import usd
     from orchestrator.domain.outcome import Ending, ProjectStatus, quality
     from orchestrator.domain.steps import FINAL
-    from orchestrator.domain.tasks import TaskSpec
+    from orchestrator.domain.tasks import PROJECT, TaskSpec
 
 from workflows.calling import CallContext
 from workflows.context import RunContext
-from workflows.model_calls import PROJECT
 
 PAGE = 200
 EVENTS_PAGE = 500

@@ -16,6 +16,7 @@ from orchestrator.contracts.tools import CallRecord, PublishInput, PublishResult
 from orchestrator.domain.findings import Finding
 from orchestrator.domain.paths import UnsafePathError, normalise_path
 from orchestrator.domain.refs import BlobRef, FileRef
+from orchestrator.domain.tasks import PROJECT
 from orchestrator.domain.text import one_line
 
 _Item = TypeVar("_Item")
@@ -119,13 +120,13 @@ async def _generated(store: ArtifactStore, given: PublishInput) -> tuple[dict[st
     """The files of all drafts by path, the last one wins; and those that the store has lost, by task."""
     merged: dict[str, bytes] = {}
     lost: dict[str, tuple[str, ...]] = {}
-    for task in _plan_order(given):
-        draft = given.drafts[task]
+    owned = [(task, given.drafts[task]) for task in _plan_order(given)]
+    for task, draft in [*((PROJECT, draft) for draft in given.base), *owned]:
         files = await salvage_draft(store, draft)
         merged.update(files)
         gone = tuple(path for path in draft.paths if path not in files)
         if gone:
-            lost[task] = gone
+            lost[task] = (*lost.get(task, ()), *gone)
     return merged, lost
 
 

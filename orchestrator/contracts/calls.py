@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from orchestrator.domain.apps import Architecture
+from orchestrator.domain.apps import AppType, Architecture, Dependencies
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.enhancing import Suggested
 from orchestrator.domain.errors import CallFailure
@@ -76,6 +76,8 @@ class PromptParts(Frozen):
     guidance: tuple[BlobRef, ...] = ()  # what operators want to be heeded
     attempts: tuple[str, ...] = ()  # one line per earlier attempt that fell short
     architecture: tuple[str, ...] = ()  # one line per decision
+    app_type: AppType | None = None  # whose scaffold a plan builds upon
+    existing: BlobRef | None = None  # what is there besides the files of tasks, as text
     previous_error: str = ""  # why the previous answer could not be used, at most 500 characters
 
 
@@ -139,6 +141,7 @@ class CallResult(Frozen):
     suggestions_ref: BlobRef | None = None  # JSON list of Suggestion, with their texts
     architecture: Architecture | None = None
     plan: tuple[TaskSpec, ...] = ()
+    packages: Dependencies = Dependencies()  # that the plan asks for
     draft: DraftRef | None = None
     critique: CritiqueSummary | None = None
     critique_ref: BlobRef | None = None  # JSON of Critique, with its texts

@@ -2,7 +2,13 @@
 
 from orchestrator.contracts.calls import ContextDraft, PromptParts, TaskBrief
 from orchestrator.domain.refs import BlobRef, DraftRef
-from orchestrator.domain.sizes import FENCE_BYTES_PER_FILE, LINE_BYTES, MAX_CONTEXT_BYTES, TEMPLATE_BYTES
+from orchestrator.domain.sizes import (
+    FENCE_BYTES_PER_FILE,
+    LINE_BYTES,
+    MAX_CONTEXT_BYTES,
+    SCAFFOLD_LISTING_BYTES,
+    TEMPLATE_BYTES,
+)
 from orchestrator.domain.tasks import Stage
 
 
@@ -11,7 +17,7 @@ def prompt_bound(stage: Stage, parts: PromptParts) -> int:
 
     Holds for blobs of valid UTF-8, which is all that the activities write.
     """
-    blobs = (parts.project, parts.criteria, parts.findings, parts.critique)
+    blobs = (parts.project, parts.criteria, parts.findings, parts.critique, parts.existing)
     return (
         TEMPLATE_BYTES[stage]
         + sum(_blob(ref) for ref in blobs)
@@ -20,6 +26,7 @@ def prompt_bound(stage: Stage, parts: PromptParts) -> int:
         + (_draft(parts.draft) if parts.draft else 0)
         + sum(_blob(ref) for ref in parts.guidance)
         + sum(_line(line) for line in (*parts.attempts, *parts.architecture))
+        + (SCAFFOLD_LISTING_BYTES if parts.app_type else 0)
         + _line(parts.previous_error)
     )
 

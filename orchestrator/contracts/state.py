@@ -3,8 +3,8 @@
 from pydantic import BaseModel, ConfigDict
 
 from orchestrator.contracts.project import BudgetView, Event, ProjectSpec
-from orchestrator.contracts.tools import CallRecord, PrepareResult
-from orchestrator.domain.apps import Architecture
+from orchestrator.contracts.tools import CallRecord, PrepareResult, ScaffoldResult
+from orchestrator.domain.apps import Architecture, Dependencies
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.breaker import Breakers
 from orchestrator.domain.calls import CallProgress
@@ -65,6 +65,8 @@ class ProjectState(RunMemory):
     enhancement: Enhancement | None = None  # what became of the question for suggestions
     architecture: Architecture | None = None  # what the plan follows, once it is decided
     plan: tuple[TaskSpec, ...] = ()
+    packages: Dependencies = Dependencies()  # that the plan asks for
+    scaffold: ScaffoldResult | None = None  # of this plan
     tasks: dict[str, TaskState] = {}
     calls: dict[str, CallProgress] = {}  # of calls that are between two requests, by slot
     integration: Integration = Integration()

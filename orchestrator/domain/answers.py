@@ -91,9 +91,17 @@ class PlannedTask(_Answer):
     validators: list[str] = []
 
 
+class PlannedPackages(_Answer):
+    """Packages that the software needs: PEP 508 requirements, and `name@range` for Node."""
+
+    python: list[str] = []
+    node: list[str] = []
+
+
 class PlanAnswer(_Answer):
     """The whole plan."""
 
+    packages: PlannedPackages = PlannedPackages()
     tasks: list[PlannedTask] = Field(min_length=1, max_length=2000)
 
 

@@ -64,3 +64,8 @@ def app_names(text: str) -> AppNames:
     return AppNames(
         distribution="-".join(words), module="_".join(words), title=" ".join(word.capitalize() for word in words)
     )
+
+
+def software_name(project_id: str) -> str:
+    """What the software of a project is called: its id without the random ending."""
+    return re.sub(r"-[0-9a-f]{6}$", "", project_id)

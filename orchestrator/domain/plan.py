@@ -5,11 +5,20 @@ from collections.abc import Iterable, Sequence
 from orchestrator.domain.answers import PlannedTask
 from orchestrator.domain.paths import UnsafePathError, normalise_path
 from orchestrator.domain.refs import BlobRef
-from orchestrator.domain.tasks import TaskSpec
+from orchestrator.domain.tasks import PROJECT, TaskSpec
 from orchestrator.domain.text import one_line
 
-KNOWN_VALIDATORS = ("python_syntax", "ruff", "pytest", "json_schema", "length")
-RESERVED_IDS = frozenset(("project",))  # names the calls that belong to no task
+KNOWN_VALIDATORS = (
+    "python_syntax",
+    "ruff",
+    "pytest",
+    "json_schema",
+    "length",
+    "dependencies",
+    "import_smoke",
+    "app_start",
+)
+RESERVED_IDS = frozenset((PROJECT,))
 MAX_FILES_PER_TASK = 50
 _AWKWARD = frozenset(" \t`\"'<>|*?")  # would make the path ambiguous in a fence or on another system
 _SHOWN_CHARS = 60

@@ -9,7 +9,7 @@ from orchestrator.domain.tasks import Stage
 TEMPLATE_BYTES: dict[Stage, int] = {
     Stage.ENHANCE: 4_000,
     Stage.ADVISE: 4_500,
-    Stage.PLAN: 6_500,
+    Stage.PLAN: 8_000,
     Stage.GENERATE: 4_500,
     Stage.CRITIQUE: 4_500,
     Stage.REVISE: 5_000,
@@ -20,4 +20,5 @@ TEMPLATE_BYTES: dict[Stage, int] = {
 MAX_FENCE_CHARS = 32  # the longest fence around a shown file
 FENCE_BYTES_PER_FILE = 2 * MAX_FENCE_CHARS + 56  # fences, language, `path=`, line ends, a remark; not the path
 LINE_BYTES = 8  # what turns a text into a line of a list
+SCAFFOLD_LISTING_BYTES = 2_000  # the paths of a type of app's scaffold
 MAX_CONTEXT_BYTES = 60_000  # shown of the files of dependencies: about 15,000 tokens

@@ -5,6 +5,8 @@ from enum import StrEnum
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.refs import BlobRef
 
+PROJECT = "project"  # owner of calls and files that belong to no task
+
 
 class TaskType(StrEnum):
     """Kinds of work; each has its own routing and quality rules."""

@@ -16,6 +16,7 @@ SECTIONS = (
     "criteria",
     "architecture",  # one decision a line
     "task",  # a JSON object {id, title, type, files, prompt}
+    "existing",  # files that no task writes, and installed packages
     "context",  # files of dependencies, as fences
     "draft",  # files, as fences
     "findings",

@@ -53,7 +53,7 @@ OF_A_TASK = set(SECTIONS) - {"architecture"}
 SHOWN = {
     Stage.ENHANCE: {"project", "criteria", "previous_error"},
     Stage.ADVISE: {"project", "criteria", "architecture", "previous_error"},
-    Stage.PLAN: {"project", "criteria", "architecture", "previous_error"},
+    Stage.PLAN: {"project", "criteria", "architecture", "existing", "previous_error"},
     Stage.GENERATE: OF_A_TASK,
     Stage.CRITIQUE: OF_A_TASK - {"critique", "attempts"},
     Stage.REVISE: OF_A_TASK,

@@ -1,0 +1,57 @@
+"""What the software starts from: the scaffold of its kind, the user's own files, the plan's packages."""
+
+from orchestrator.artifacts.manifest import read_file, read_manifest, write_draft
+from orchestrator.contracts.project import ProjectStatus
+from orchestrator.domain.answers import PlanAnswer, PlannedPackages
+from orchestrator.domain.apps import AppType, ArchitectureWishes
+from orchestrator.domain.tasks import Stage
+from tests.workflow.conftest import Opened
+from tests.workflow.harness import spec
+from tests.workflow.play import Play, text_task
+
+LIBRARY = ArchitectureWishes(app_type=AppType.LIBRARY)
+
+
+async def test_a_project_starts_from_the_scaffold_of_its_kind(opened: Opened) -> None:
+    tasks = [text_task("core", files=["core.md"]), text_task("ignore", "core", files=[".gitignore"])]
+    play = Play(*tasks)
+    play.on(Stage.PLAN, reply=PlanAnswer(tasks=tasks, packages=PlannedPackages(python=["httpx>=0.28"])))
+    async with opened(play) as house:
+        view = await house.play(spec(wishes=LIBRARY))
+        assert view.manifest is not None
+        files = {f.path: f for f in (await read_manifest(house.store, view.manifest)).files}
+        pyproject = await read_file(house.store, files["pyproject.toml"])
+        own = await read_file(house.store, files[".gitignore"])
+    assert view.status is ProjectStatus.SUCCESS, view.reason
+    assert {"core.md", "README.md", "pyproject.toml", "Dockerfile"} <= set(files)
+    assert b"httpx>=0.28" in pyproject
+    assert b"__pycache__" not in own, "a task's file wins"
+    (planned,) = play.requests(Stage.PLAN)
+    assert "pyproject.toml" in planned.request.sections["existing"]
+    for asked in play.requests(Stage.GENERATE):
+        assert "package: httpx>=0.28" in asked.request.sections["existing"]
+        assert ".gitignore" not in asked.request.sections["existing"]
+
+
+async def test_packages_must_be_names(opened: Opened) -> None:
+    tasks = [text_task("core")]
+    play = Play(*tasks)
+    bad = PlanAnswer(tasks=tasks, packages=PlannedPackages(python=["--index-url=http://evil.example x"]))
+    play.on(Stage.PLAN, reply=bad, times=1)
+    async with opened(play) as house:
+        view = await house.play(spec(wishes=LIBRARY))
+    assert view.status is ProjectStatus.SUCCESS, view.reason
+    _, second = play.requests(Stage.PLAN)
+    assert "is no Python requirement" in second.request.prompt
+
+
+async def test_the_users_files_are_part_of_the_software_and_known_to_all_tasks(opened: Opened) -> None:
+    play = Play(text_task("core"))
+    async with opened(play) as house:
+        given = await write_draft(house.store, {"data/prices.csv": b"bread,3\n"})
+        view = await house.play(spec(files=given))
+        assert view.manifest is not None
+        files = {f.path for f in (await read_manifest(house.store, view.manifest)).files}
+    assert {"core.txt", "data/prices.csv"} <= files
+    (asked,) = play.requests(Stage.GENERATE)
+    assert "bread,3" in asked.request.sections["context"]
