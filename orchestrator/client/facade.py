@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pydantic import JsonValue
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import (
     SearchAttributeKey,
@@ -26,6 +27,8 @@ from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.catalog import ROUTING, load_catalog
 from orchestrator.client.connection import connect, connect_embedded, ensure_services
 from orchestrator.client.namespace import has_search_attributes
+from orchestrator.client.pipeline_spec import build_run
+from orchestrator.client.pipelines import PipelineOutput, PipelineRuns, Site
 from orchestrator.client.processes import Say
 from orchestrator.client.reading import ProjectRow, RunReader
 from orchestrator.client.resuming import ResumeChanges, check_resumable, resumed_input
@@ -48,10 +51,12 @@ from orchestrator.contracts.state import ProjectInput
 from orchestrator.domain.answers import PlannedTask
 from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.money import usd
+from orchestrator.domain.pipeline import PipelineSpec
 from orchestrator.domain.text import one_line
 from orchestrator.settings import Settings
 
 _EMBEDDED_TASK_TIMEOUT = timedelta(seconds=5)  # then another worker gets a dead one's task
+_HEAL_S = 1.0
 _SUMMARY_CHARS = 100
 _SIMILAR_AMONG = 200  # the latest projects
 _NO_OPERATOR = (RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED)
@@ -155,6 +160,31 @@ class Orchestrator:
         """Running and resumable projects with the same or similar text and criteria, the most similar first."""
         return similar_to(project, criteria, await self._reader.rows(_SIMILAR_AMONG))
 
+    @property
+    def pipelines(self) -> PipelineRuns:
+        """Runs of pipelines in the same namespace."""
+        timeout = _EMBEDDED_TASK_TIMEOUT if self._settings.embedded else None
+        return PipelineRuns(Site(lambda: self._client, self._store, self._ready, self.heal, timeout))
+
+    async def run_pipeline(
+        self,
+        pipeline: PipelineSpec,
+        inputs: Mapping[str, JsonValue] = MappingProxyType({}),
+        *,
+        max_micro: int | None = None,
+        mock: bool = False,
+    ) -> PipelineOutput:
+        """Runs a pipeline to its end, under the cap `max_micro` if there is one; with `mock` no model is asked.
+
+        Raises UserInputError where the pipeline, its inputs or a model will not do. A step that fails is a result.
+        """
+        embedded, models = self._settings.embedded, load_catalog(self._settings)
+        spec = build_run(pipeline, inputs, models=models, embedded=embedded, max_micro=max_micro, mock=mock)
+        run_id = await self.pipelines.start(spec)
+        while (view := await self.pipelines.wait_closed(run_id, _HEAL_S)) is None:
+            await self.heal()
+        return await self.pipelines.output(view)
+
     async def pause(self, project_id: str, reason: str = "", by: str = "") -> None:
         """Starts no new calls; those in flight finish. Raises UserInputError where the project has ended."""
         await self._signal(project_id, SIGNAL_PAUSE, reason, by)
@@ -232,6 +262,15 @@ class Orchestrator:
         """Starts the embedded server and worker again if they died. Cheap; for waiting loops."""
         if self._settings.embedded:
             await self._ensure_services(replace_worker=False)
+
+    async def _ready(self) -> bool:
+        """Everything that a new run needs; True where the namespace has our search attributes."""
+        if self._settings.embedded:
+            await self._ensure_services(replace_worker=True)
+            return True
+        if self._settings.store_url.startswith("file:"):
+            self._say("the artifact store is a local folder: only machines that share it can read results")
+        return await self._search_attributes()
 
     async def _ensure_services(self, *, replace_worker: bool) -> None:
         async with self._healing:
