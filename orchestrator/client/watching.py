@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from orchestrator.contracts.project import Event, ProjectView
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
@@ -12,17 +12,21 @@ HEAL_S = 1.0
 _ANSWER_S = 5.0
 _LOST = (PrerequisiteError, OSError, TimeoutError)
 
+View = TypeVar("View")
+ShownView = TypeVar("ShownView", contravariant=True)
+ReadView = TypeVar("ReadView", covariant=True)
+
 Attend = Callable[[ProjectView], Awaitable[None]]
 """Called with each view of the run; the wait goes on when it returns."""
 
 
-class Progress(Protocol):
+class ProgressOf(Protocol[ShownView]):
     """Where progress goes."""
 
     def event(self, event: Event) -> None:
         """Something happened in the run."""
 
-    def view(self, view: ProjectView) -> None:
+    def view(self, view: ShownView) -> None:
         """The run's state, polled."""
 
     def note(self, text: str) -> None:
@@ -32,27 +36,39 @@ class Progress(Protocol):
         """No more progress: what was shown stays."""
 
 
-class Runs(Protocol):
-    """What following a run needs of `orchestrator.client.facade.Orchestrator`."""
+Progress = ProgressOf[ProjectView]
 
-    async def wait_closed(self, project_id: str, timeout_s: float) -> ProjectView | None:
+
+class RunsOf(Protocol[ReadView]):
+    """What following a run needs of `Orchestrator`, or of its `pipelines`."""
+
+    async def wait_closed(self, run_id: str, timeout_s: float, /) -> ReadView | None:
         """The result, None where the run is not closed within `timeout_s`."""
 
-    async def events(self, project_id: str, since: int) -> Sequence[Event]:
+    async def events(self, run_id: str, since: int, /) -> Sequence[Event]:
         """Events after number `since`."""
 
-    async def view(self, project_id: str) -> ProjectView:
+    async def view(self, run_id: str, /) -> ReadView:
         """The run as it is now."""
 
     async def heal(self) -> None:
         """Start again what has died."""
 
 
-async def nobody(view: ProjectView) -> None:
+Runs = RunsOf[ProjectView]
+
+
+async def nobody(view: object) -> None:
     """Attends to nothing."""
 
 
-async def follow(client: Runs, project_id: str, progress: Progress, *, attend: Attend = nobody) -> ProjectView:
+async def follow(
+    client: RunsOf[View],
+    run_id: str,
+    progress: ProgressOf[View],
+    *,
+    attend: Callable[[View], Awaitable[None]] = nobody,
+) -> View:
     """Show progress until the run has ended; returns its result. `attend` looks after a run that waits for somebody.
 
     Server and worker are started again if they die; the wait goes on for as long as it takes.
@@ -60,13 +76,13 @@ async def follow(client: Runs, project_id: str, progress: Progress, *, attend: A
     """
     healer = asyncio.create_task(_keep_alive(client, progress))
     try:
-        return await _Follower(client, project_id, progress, attend).run()
+        return await _Follower(client, run_id, progress, attend).run()
     finally:
         healer.cancel()
         progress.close()
 
 
-async def _keep_alive(client: Runs, progress: Progress) -> None:
+async def _keep_alive(client: RunsOf[View], progress: ProgressOf[View]) -> None:
     """Look after server and worker once a second; each new trouble is said once."""
     trouble = ""
     while True:
@@ -76,20 +92,26 @@ async def _keep_alive(client: Runs, progress: Progress) -> None:
         except _LOST as error:
             if str(error) != trouble:
                 trouble = str(error)
-                progress.note(f"cannot restart what runs the project: {trouble}")
+                progress.note(f"cannot restart what does the work: {trouble}")
         await asyncio.sleep(HEAL_S)
 
 
-class _Follower:
-    def __init__(self, client: Runs, project_id: str, progress: Progress, attend: Attend) -> None:
+class _Follower(Generic[View]):
+    def __init__(
+        self,
+        client: RunsOf[View],
+        run_id: str,
+        progress: ProgressOf[View],
+        attend: Callable[[View], Awaitable[None]],
+    ) -> None:
         self._client = client
-        self._id = project_id
+        self._id = run_id
         self._progress = progress
         self._attend = attend
         self._since = 0
         self._lost = False
 
-    async def run(self) -> ProjectView:
+    async def run(self) -> View:
         while True:
             try:
                 async with asyncio.timeout(_ANSWER_S):
@@ -120,7 +142,7 @@ class _Follower:
             self._since = max(self._since, event.seq)
             self._progress.event(event)
 
-    async def _poll(self) -> ProjectView:
+    async def _poll(self) -> View:
         await self._events()
         view = await self._client.view(self._id)
         self._progress.view(view)
