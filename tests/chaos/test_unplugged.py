@@ -14,6 +14,7 @@ from orchestrator.artifacts.publish import project_name
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.catalog import catalog_here
 from orchestrator.contracts.state import ProjectState
+from orchestrator.domain.tasks import Stage
 from orchestrator.settings.vendors import VENDORS
 from orchestrator.testing.installation import Installation
 from orchestrator.testing.project_script import ProjectScript, tree
@@ -25,7 +26,16 @@ from tests.e2e.theatre import DEADLINE_S, summary
 ANSWERS_BEFORE = 1  # each vendor writes one first version; its revision finds nobody
 TASKS = tree(len(VENDORS))
 SCRIPT = ProjectScript(tasks=TASKS, revise=True)
+REVISED = "revised "
 OF_A_TASK = ("id", "title", "type", "status", "score", "iterations", "files")
+
+
+def answer(request: VendorRequest) -> Reply:
+    """As scripted; what was revised can be told from the first version."""
+    reply = SCRIPT.reply(request)
+    if request.stage != Stage.REVISE:
+        return reply
+    return reply.model_copy(update={"text": reply.text.replace("The text", f"The {REVISED}text")})
 
 
 class Result(NamedTuple):
@@ -85,7 +95,7 @@ class Vendors:
     def plug_in(self) -> None:
         """All vendors answer."""
         for server in self.servers.values():
-            server.script = SCRIPT.reply
+            server.script = answer
             server.forget()
 
 
@@ -109,6 +119,7 @@ def undisturbed(all_vendors: Vendors) -> Result:
     all_vendors.plug_in()
     result, told = all_vendors.run()
     assert (result.code, result.status) == (0, "SUCCESS")
+    assert all(REVISED in text for text in result.files.values())
     assert {model["id"].split(":")[0] for model in told["models"]} == set(VENDORS)
     return result
 
@@ -117,7 +128,7 @@ def overloaded(server: FakeVendorServer) -> Callable[[], None]:
     """From now on, after some answers, the vendor says 503. Returns how to end it."""
 
     def reply(request: VendorRequest) -> Reply:
-        return SCRIPT.reply(request) if len(server.requests) <= ANSWERS_BEFORE else Reply(status=503)
+        return answer(request) if len(server.requests) <= ANSWERS_BEFORE else Reply(status=503)
 
     server.script = reply
     return lambda: None
