@@ -92,7 +92,7 @@ async def _keep_alive(client: RunsOf[View], progress: ProgressOf[View]) -> None:
         except _LOST as error:
             if str(error) != trouble:
                 trouble = str(error)
-                progress.note(f"cannot restart what does the work: {trouble}")
+                progress.note(f"cannot restart what runs the project: {trouble}")
         await asyncio.sleep(HEAL_S)
 
 
