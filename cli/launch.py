@@ -12,6 +12,7 @@ import typer
 
 from cli.attach import Earlier, exporter_of, known_project
 from cli.console import say
+from cli.dialogue import can_ask
 from cli.dryrun import DryRun, parse_dry_run, plan_only, show_estimate
 from cli.finish import come_back, present
 from cli.following import Waiting, follow_to_end
@@ -35,6 +36,7 @@ from orchestrator.client.spec import (
     ProjectRequest,
     build_spec,
     new_project_id,
+    parse_app_type,
     parse_approve,
     parse_budget,
     parse_concurrency,
@@ -45,6 +47,7 @@ from orchestrator.client.spec import (
 )
 from orchestrator.contracts.names import workflow_id
 from orchestrator.contracts.project import OnExhausted, ProjectSpec, ProjectStatus, ProjectView
+from orchestrator.domain.apps import ArchitectureWishes, EnhanceMode
 from orchestrator.domain.errors import UserInputError
 from orchestrator.settings import Settings
 
@@ -68,6 +71,7 @@ class StartOptions:
     approve: str | None
     on_exhausted: str | None
     dry_run: str | None
+    app_type: str | None
     no_enhance: bool
     detach: bool
     no_input: bool
@@ -127,12 +131,27 @@ def request_from(options: StartOptions, file: ProjectFile) -> ProjectRequest:
         on_exhausted=_chosen(
             "--on-exhausted", options.on_exhausted, file.on_exhausted, OnExhausted.END.value, parse_on_exhausted
         ),
-        wishes=file.wishes,
+        enhance=_enhance(options, file),
+        advise=file.advise is not False,
+        wishes=_wishes(options, file),
         dependencies=file.dependencies,
         validators=file.validators,
         commands=file.commands,
         quality_targets=file.quality_targets,
     )
+
+
+def _enhance(options: StartOptions, file: ProjectFile) -> EnhanceMode:
+    """A person at a terminal chooses, unless they said otherwise; where nobody can be asked, all are applied."""
+    wanted = EnhanceMode.OFF if options.no_enhance else file.enhance or EnhanceMode.ASK
+    waits = can_ask(options.no_input) and not options.detach and options.dry_run is None
+    return EnhanceMode.ALL if wanted is EnhanceMode.ASK and not waits else wanted
+
+
+def _wishes(options: StartOptions, file: ProjectFile) -> ArchitectureWishes:
+    if options.app_type is None:
+        return file.wishes
+    return file.wishes.model_copy(update={"app_type": parsed("--app-type", parse_app_type, options.app_type)})
 
 
 def _dry_run(options: StartOptions) -> DryRun | None:
@@ -163,6 +182,7 @@ def _resume_options(options: StartOptions) -> ResumeOptions:
         "--file": options.file,
         "--project-id": options.project_id,
         "--new-project": options.new_project,
+        "--app-type": options.app_type,
         "--no-enhance": options.no_enhance,
         "--dry-run": options.dry_run is not None,
     }

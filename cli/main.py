@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from cli import catalog, doctor, plans, runs, server, start, steer, validate, worker
+from cli import advice, catalog, doctor, plans, runs, server, start, steer, validate, worker
 
 _MAX_ERROR = 2000
 
@@ -28,6 +28,8 @@ app.command("cancel")(runs.cancel)
 app.command("export")(runs.export)
 app.command("report")(runs.report)
 app.command("events")(runs.events)
+app.command("advise")(advice.advise)
+app.command("suggestions")(advice.suggestions)
 app.command("plan")(plans.plan)
 app.command("approve")(plans.approve)
 app.command("budget")(steer.budget)

@@ -20,6 +20,12 @@ OutputDir = Annotated[
         help="Where the software goes.  [default: as given to 'start']",
     ),
 ]
+AppType = Annotated[
+    str | None,
+    typer.Option(
+        "--app-type", metavar="TYPE", help="The kind of software, such as fastapi or cli.  [default: advised]"
+    ),
+]
 Approve = Annotated[
     str | None,
     typer.Option("--approve", metavar="plan", help="'plan': wait until somebody has approved the plan."),

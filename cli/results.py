@@ -6,6 +6,8 @@ import typer
 
 from cli.console import columns
 from orchestrator.contracts.project import ProjectStatus, ProjectView, TaskView
+from orchestrator.domain.advising import described
+from orchestrator.domain.apps import Architecture
 from orchestrator.domain.money import usd
 from orchestrator.domain.text import one_line
 
@@ -50,6 +52,7 @@ def result_object(view: ProjectView, output_dir: str | None) -> dict[str, Any]:
         "output_dir": output_dir,
         "simulated": view.simulated,
         "reason": view.reason,
+        "architecture": view.architecture.model_dump(mode="json") if view.architecture else None,
         "tasks": [_task_object(task) for task in view.tasks],
     }
 
@@ -86,6 +89,7 @@ def _facts(view: ProjectView, output_dir: str | None) -> list[tuple[str, ...]]:
     facts += [("note", one_line(note, 400)) for note in view.notes]
     if view.sandbox == "unsafe":
         facts.append(("unsafe", "generated code ran without a sandbox (ORCH_SANDBOX=unsafe)"))
+    facts += _architecture(view.architecture) if view.architecture else []
     facts.append(("tasks", f"{view.tasks_done} of {view.tasks_total} done"))
     facts.append(("spent", spending(view)))
     if view.quality_score is not None:
@@ -95,6 +99,22 @@ def _facts(view: ProjectView, output_dir: str | None) -> list[tuple[str, ...]]:
         facts.append(("output", output_dir))
         facts += [("tests", f"cd {_quoted(output_dir)} && python -m pytest")] if _has_tests(view) else []
     return facts
+
+
+def _architecture(architecture: Architecture) -> list[tuple[str, ...]]:
+    """Kind, design and parts on one line; then how it is built and run."""
+    shown = dict(described(architecture))
+    shown.pop("test", None)
+    commands = [(label, shown.pop(label)) for label in ("build", "run") if label in shown]
+    app_type = shown.pop("app type")
+    return [("app", ": ".join((app_type, ", ".join(shown.values()))).removesuffix(": ")), *commands]
+
+
+def architecture_block(architecture: Architecture) -> str:
+    """All that is decided, and why."""
+    why = one_line(architecture.rationale, 2000)
+    rows = [*described(architecture), *((("why", why),) if why else ())]
+    return "\n".join(("Architecture", *columns(rows)))
 
 
 def _task_row(task: TaskView) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Approve, Json, NoInput, OnExhausted, Profile
+from cli.options import Approve, AppType, Json, NoInput, OnExhausted, Profile
 
 
 def start(
@@ -52,7 +52,10 @@ def start(
             help="Say what it may cost, and spend nothing. With =plan: pay for the plan, show it, and stop.",
         ),
     ] = None,
-    no_enhance: Annotated[bool, typer.Option("--no-enhance", help="Take the project text as it is written.")] = False,
+    app_type: AppType = None,
+    no_enhance: Annotated[
+        bool, typer.Option("--no-enhance", help="Take the project text as it is written: ask for no suggestions.")
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return once the run has started.")] = False,
     no_input: NoInput = False,
     json_output: Json = False,
@@ -60,7 +63,8 @@ def start(
 ) -> None:
     """Build a project, and write the software to a folder.
 
-    Plans it, writes it, has it reviewed and checked. A project with the same text and criteria that is still running
+    Suggests a better text (chosen one by one on a terminal, all applied elsewhere) and an architecture, plans it,
+    writes it, has it reviewed and checked. A project with the same text and criteria that is still running
     is followed, one that ended before it was complete is resumed, and similar ones are offered; --new-project starts
     afresh.
 
@@ -83,6 +87,7 @@ def start(
         approve=approve,
         on_exhausted=on_exhausted,
         dry_run=dry_run,
+        app_type=app_type,
         no_enhance=no_enhance,
         detach=detach,
         no_input=no_input,

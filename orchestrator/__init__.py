@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orchestrator.client.advisor import ArchitectureAdvisor
     from orchestrator.langchain import MultiLLMOrchestrator
     from orchestrator.router import Router
 
-__all__ = ["MultiLLMOrchestrator", "Router"]
+__all__ = ["ArchitectureAdvisor", "MultiLLMOrchestrator", "Router"]
 
 
 def __getattr__(name: str) -> Any:
@@ -15,6 +16,10 @@ def __getattr__(name: str) -> Any:
         from orchestrator.router import Router
 
         return Router
+    if name == "ArchitectureAdvisor":
+        from orchestrator.client.advisor import ArchitectureAdvisor
+
+        return ArchitectureAdvisor
     if name == "MultiLLMOrchestrator":
         from orchestrator.langchain import MultiLLMOrchestrator
 

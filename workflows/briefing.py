@@ -8,12 +8,12 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.tools import ApplyInput, ApplyResult
     from orchestrator.domain.advising import (
         LONG_TEXT_BYTES,
-        app_type_for,
         architecture_lines,
         decided,
         described,
         is_settled,
     )
+    from orchestrator.domain.app_names import software_name
     from orchestrator.domain.apps import Architecture, ArchitectureWishes, EnhanceMode
     from orchestrator.domain.calls import GiveUp
     from orchestrator.domain.clock import Hold
@@ -113,8 +113,7 @@ async def advise(ctx: RunContext) -> None:
         advised = await _advice(ctx) if ctx.spec.advise and not is_settled(wishes) else None
         if state.failure:
             return
-        defaults = Architecture(app_type=app_type_for(wishes, advised))
-        state.architecture = decided(wishes, advised, defaults)
+        state.architecture = decided(wishes, advised, software_name(ctx.spec.project_id))
         ctx.emit("advised", ", ".join(text for _, text in described(state.architecture)))
     if ctx.spec.advise_only:
         ctx.stop(ProjectStatus.CANCELLED, f"advised only; 'orch-cli resume {ctx.spec.project_id}' builds it")

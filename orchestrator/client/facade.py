@@ -48,7 +48,8 @@ from orchestrator.contracts.names import (
 )
 from orchestrator.contracts.project import BudgetView, Event, ProjectSpec, ProjectStatus, ProjectView
 from orchestrator.contracts.state import ProjectInput
-from orchestrator.domain.answers import PlannedTask
+from orchestrator.contracts.tools import CallRecord
+from orchestrator.domain.answers import PlannedTask, Suggestion
 from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.money import usd
 from orchestrator.domain.pipeline import PipelineSpec
@@ -107,8 +108,9 @@ class Orchestrator:
         memo = {
             MEMO_PROJECT: first_line,
             MEMO_MAX_USD: usd(spec.max_micro),
-            MEMO_FINGERPRINT: fingerprint(spec.project, spec.criteria),
-            MEMO_KEYWORDS: keywords(spec.project, spec.criteria),
+            # Nobody who starts a project means one that was only to be advised.
+            MEMO_FINGERPRINT: "" if spec.advise_only else fingerprint(spec.project, spec.criteria),
+            MEMO_KEYWORDS: "" if spec.advise_only else keywords(spec.project, spec.criteria),
         }
         planning = TypedSearchAttributes([SearchAttributePair(_STATUS, ProjectStatus.PLANNING.value)])
         try:
@@ -155,6 +157,18 @@ class Orchestrator:
     async def plan(self, project_id: str) -> tuple[PlannedTask, ...]:
         """The plan with its instructions; empty before there is one."""
         return await self._reader.plan(project_id)
+
+    async def suggestions(self, project_id: str) -> dict[str, Suggestion]:
+        """Suggestions for the project text that wait for a choice, by id; empty where none do."""
+        return await self._reader.suggestions(project_id)
+
+    async def files(self, view: ProjectView) -> dict[str, bytes]:
+        """All files of what a run published, by path; none where it published nothing."""
+        return await self._reader.stored.files(view.manifest) if view.manifest else {}
+
+    async def calls(self, view: ProjectView) -> builtins.list[CallRecord]:
+        """All settled calls of a run that has ended."""
+        return await self._reader.stored.records(view.records) if view.records else []
 
     async def similar(self, project: str, criteria: str) -> builtins.list[Similar]:
         """Running and resumable projects with the same or similar text and criteria, the most similar first."""
@@ -221,10 +235,11 @@ class Orchestrator:
         spec, state = await stored.spec(project_id), await stored.state(project_id)
         if spec is None or state is None or state.prepared is None:
             raise UserInputError(f"project {project_id} ended before it stored anything: start it anew")
+        written = state.enhancement or state.prepared  # suggestions that were chosen are applied by the run
         spec = spec.model_copy(
             update={
-                "project": await stored.text(state.prepared.project),
-                "criteria": await stored.text(state.prepared.criteria),
+                "project": await stored.text(written.project),
+                "criteria": await stored.text(written.criteria),
                 "models": load_catalog(self._settings),
                 "routing": ROUTING,
             }

@@ -30,13 +30,15 @@ from orchestrator.contracts.names import (
     QUERY_EVENTS,
     QUERY_PLAN,
     QUERY_STATUS,
+    QUERY_SUGGESTIONS,
     QUERY_TASKS,
     workflow_id,
 )
 from orchestrator.contracts.project import BudgetView, Event, EventPage, ProjectStatus, ProjectView, TaskView
 from orchestrator.contracts.state import ProjectState, budget_view
-from orchestrator.domain.answers import PlannedTask
+from orchestrator.domain.answers import PlannedTask, Suggestion
 from orchestrator.domain.base import Frozen
+from orchestrator.domain.enhancing import Enhancement
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
 from orchestrator.domain.money import micro
 from orchestrator.domain.tasks import TaskSpec
@@ -118,6 +120,14 @@ class RunReader:
         if specs is None:
             specs = list((await self._state(project_id)).plan)
         return await self.stored.planned(specs)
+
+    async def suggestions(self, project_id: str) -> dict[str, Suggestion]:
+        """Suggestions that wait for a choice, by id; empty where none do."""
+        found: Enhancement | None = await self._ask_running(project_id, QUERY_SUGGESTIONS, Enhancement | None)
+        if found is None or found.chosen is not None or found.texts is None:
+            return {}
+        texts = await self.stored.suggestions(found.texts)
+        return {known.id: text for known, text in zip(found.suggestions, texts, strict=True)}
 
     async def _ask_running(self, project_id: str, query: str, answer: Any) -> Any:
         """The running project's answer; None where the run is closed."""

@@ -7,7 +7,8 @@ from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 
 from orchestrator.client.words import CONNECTING
 from orchestrator.contracts.project import OnExhausted, ProjectSpec, Timeouts
-from orchestrator.domain.apps import ArchitectureWishes, DependencyPolicy, EnhanceMode, UserCommand
+from orchestrator.domain.advising import app_type_of
+from orchestrator.domain.apps import AppType, ArchitectureWishes, DependencyPolicy, EnhanceMode, UserCommand
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.limits import MAX_CONCURRENCY, MAX_TIME_LIMIT_S
 from orchestrator.domain.model import ModelSpec
@@ -47,6 +48,7 @@ class ProjectRequest(Frozen):
     overrides: tuple[ModelOverride, ...] = ()
     approve_plan: bool = False  # the plan waits for a person
     plan_only: bool = False  # end after the plan
+    advise_only: bool = False  # end after the advice
     on_exhausted: OnExhausted = OnExhausted.END
     enhance: EnhanceMode = EnhanceMode.OFF
     advise: bool = False
@@ -120,6 +122,14 @@ def parse_on_exhausted(raw: str) -> OnExhausted:
         raise ValueError(f"must be 'end' or 'pause'; got {raw[:60]!r}") from None
 
 
+def parse_app_type(raw: str) -> AppType:
+    """A kind of software, however it is spelt. Raises ValueError."""
+    found = app_type_of(raw)
+    if found is None:
+        raise ValueError(f"must be one of {', '.join(AppType)}; got {raw[:60]!r}")
+    return found
+
+
 def parse_project_id(raw: str) -> str:
     """`raw`, if it can be a project's id. Raises ValueError."""
     if not _PROJECT_ID.fullmatch(raw):
@@ -165,6 +175,7 @@ def build_spec(
         overrides=request.overrides,
         approve_plan=request.approve_plan,
         plan_only=request.plan_only,
+        advise_only=request.advise_only,
         on_exhausted=request.on_exhausted,
         enhance=request.enhance,
         advise=request.advise,

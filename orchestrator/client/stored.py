@@ -10,7 +10,9 @@ from orchestrator.artifacts.publish import project_name
 from orchestrator.artifacts.store import ArtifactError, ArtifactStore
 from orchestrator.contracts.project import Event, ProjectSpec, ProjectView
 from orchestrator.contracts.state import ProjectState
-from orchestrator.domain.answers import PlannedTask
+from orchestrator.contracts.tools import CallRecord
+from orchestrator.domain.answers import PlannedTask, Suggestion
+from orchestrator.domain.enhancing import SUGGESTIONS
 from orchestrator.domain.errors import PrerequisiteError
 from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.tasks import TaskSpec
@@ -57,6 +59,22 @@ class StoredRuns:
             return await read_file(self._store, next(file for file in files if file.path == path))
         except ArtifactError as error:
             raise PrerequisiteError(f"{error}; is this the store that the worker writes to?") from error
+
+    async def files(self, manifest: BlobRef) -> dict[str, bytes]:
+        """All files of what a run published, by path."""
+        try:
+            found = (await read_manifest(self._store, manifest)).files
+            return {file.path: await read_file(self._store, file) for file in found}
+        except ArtifactError as error:
+            raise PrerequisiteError(f"{error}; is this the store that the worker writes to?") from error
+
+    async def records(self, ref: BlobRef) -> list[CallRecord]:
+        """All settled calls of a run."""
+        return [CallRecord.model_validate_json(line) for line in (await self._get(ref)).splitlines()]
+
+    async def suggestions(self, ref: BlobRef) -> tuple[Suggestion, ...]:
+        """Suggestions with what they add to the texts."""
+        return SUGGESTIONS.validate_json(await self._get(ref))
 
     async def planned(self, plan: Sequence[TaskSpec]) -> tuple[PlannedTask, ...]:
         """The tasks with their instructions, as a person edits them."""

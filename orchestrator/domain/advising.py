@@ -1,6 +1,7 @@
 """The architecture of a project: what the user wants, what a model advises, and what follows from both."""
 
 from orchestrator.domain.answers import ArchitectureAnswer
+from orchestrator.domain.app_facts import facts
 from orchestrator.domain.apps import AppType, Architecture, ArchitectureWishes
 from orchestrator.domain.text import one_line
 
@@ -59,21 +60,19 @@ def is_settled(wishes: ArchitectureWishes) -> bool:
     return None not in wishes.model_dump().values()
 
 
-def decided(wishes: ArchitectureWishes, advised: Architecture | None, defaults: Architecture) -> Architecture:
-    """The architecture of a run: the user's wishes over the advice over `defaults`, those of its app type.
+def decided(wishes: ArchitectureWishes, advised: Architecture | None, name: str) -> Architecture:
+    """The architecture of software called `name`: the user's wishes over the advice over the facts of its app type.
 
-    Advice for another type of software than the user's says nothing about how this one is built and run.
+    Advice for another type of software than the user's says nothing about how this one is built and run, and
+    software of no known type has no facts.
     """
-    fits = advised is not None and advised.app_type is defaults.app_type
-    layers = (defaults, *((advised,) if advised and fits else ()))
-    chosen = {name: value for layer in layers for name, value in layer.model_dump().items() if value}
-    wished = {name: value for name, value in wishes.model_dump().items() if value is not None}
+    app_type = wishes.app_type or (advised.app_type if advised else AppType.GENERIC)
+    layers = [Architecture(app_type=app_type) if app_type is AppType.GENERIC else facts(app_type, name)]
+    if advised is not None and advised.app_type is app_type:
+        layers.append(advised)
+    chosen = {field: value for layer in layers for field, value in layer.model_dump().items() if value}
+    wished = {field: value for field, value in wishes.model_dump().items() if value is not None}
     return Architecture.model_validate({**chosen, **wished})
-
-
-def app_type_for(wishes: ArchitectureWishes, advised: Architecture | None) -> AppType:
-    """The type of the software: the user's, else the advised one, else generic."""
-    return wishes.app_type or (advised.app_type if advised else AppType.GENERIC)
 
 
 def described(architecture: Architecture | ArchitectureWishes) -> tuple[tuple[str, str], ...]:
