@@ -10,11 +10,13 @@ from temporalio.worker import Worker
 from activities.boundary import ErrorBoundary
 from activities.model_calls import ModelActivities
 from activities.pipeline_calls import StepActivities
+from activities.pipeline_mock import MockVendor
 from activities.pipeline_tools import PipelineToolActivities
 from activities.tools import ToolActivities
 from orchestrator.artifacts.journal import Journal, process_owner
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts.names import QUEUE_TOOLS, QUEUE_WORKFLOWS
+from orchestrator.contracts.pipeline import MOCK_VENDOR
 from orchestrator.providers.base import Provider
 from orchestrator.providers.registry import open_provider
 from orchestrator.providers.simulated import open_simulated
@@ -67,8 +69,9 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
         environments=Environments(settings),
         vendors=tuple(providers),
     )
-    steps = StepActivities(store=store, journal=journal, providers=providers, secrets=secrets)
-    pipelines = PipelineToolActivities(store=store, vendors=tuple(providers))
+    with_mock = {**providers, MOCK_VENDOR: MockVendor()}
+    steps = StepActivities(store=store, journal=journal, providers=with_mock, secrets=secrets)
+    pipelines = PipelineToolActivities(store=store, vendors=tuple(with_mock))
     boundary = ErrorBoundary(secrets)
     workers = [
         Worker(

@@ -13,6 +13,12 @@ _INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 _SCAN_FACTOR = 8  # a line that is cut anyway is not scanned to its end
 
 
+def printable(text: str) -> str:
+    """`text` with its line ends and tabs, but without terminal escapes and invisible characters."""
+    plain = _ESCAPES.sub("", text.replace("\r\n", "\n"))
+    return "".join(ch for ch in plain if ch in "\n\t" or unicodedata.category(ch) not in _INVISIBLE)
+
+
 def one_line(text: str, limit: int = 200) -> str:
     """`text` as one printable line of at most `limit` characters; a longer one ends in an ellipsis.
 
