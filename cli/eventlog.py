@@ -7,7 +7,8 @@ from cli.console import say, show
 from cli.session import checked_id, run_async, settings_for
 from cli.waiting import follow as follow_run
 from orchestrator.client.facade import Orchestrator
-from orchestrator.contracts.project import Event, ProjectView
+from orchestrator.client.watching import follow as follow_any
+from orchestrator.contracts.project import Event
 from orchestrator.domain.text import one_line
 
 _MAX_TEXT = 300
@@ -21,6 +22,8 @@ def show_events(project_id: str, *, follow: bool, json_output: bool, profile: st
 
     async def command() -> int:
         client = await Orchestrator.connect(settings, say)
+        if await client.pipelines.exists(project_id):
+            return await _of_pipeline(client, project_id, log, follow=follow)
         if follow:
             await follow_run(client, project_id, log, simulated_said=True)
         else:
@@ -29,6 +32,15 @@ def show_events(project_id: str, *, follow: bool, json_output: bool, profile: st
         return 0
 
     return run_async(command())
+
+
+async def _of_pipeline(client: Orchestrator, run_id: str, log: "EventLog", *, follow: bool) -> int:
+    if follow:
+        await follow_any(client.pipelines, run_id, log)
+    else:
+        for event in await client.pipelines.events(run_id, 0):
+            log.event(event)
+    return 0
 
 
 class EventLog:
@@ -41,7 +53,7 @@ class EventLog:
         """One line."""
         show(json.dumps(event.model_dump(mode="json")) if self._json else event_line(event))
 
-    def view(self, view: ProjectView) -> None:
+    def view(self, view: object) -> None:
         """The log tells events alone."""
 
     def note(self, text: str) -> None:

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from cli import advice, catalog, doctor, plans, runs, server, start, steer, validate, worker
+from cli import advice, catalog, doctor, pipeline, plans, runs, server, start, steer, validate, worker
 
 _MAX_ERROR = 2000
 
@@ -41,6 +41,7 @@ app.command("override-model")(steer.override_model)
 app.command("guide")(steer.guide)
 app.add_typer(catalog.app, name="models")
 app.command("doctor")(doctor.doctor)
+app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(server.app, name="server")
 app.add_typer(worker.app, name="worker")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from cli.console import say
 from cli.finish import come_back, known_folder, output_folder, present
 from cli.following import Waiting, follow_to_end
+from cli.pipeline_running import resume_pipeline
 from cli.results import exit_code, is_closed
 from cli.running import settled_view
 from cli.session import checked_id, operator, run_async, settings_for
@@ -71,6 +72,8 @@ def resume_run(options: ResumeOptions) -> int:
 
     async def command() -> int:
         client = await Orchestrator.connect(settings, say)
+        if await client.pipelines.exists(project_id):
+            return await resume_pipeline(client, project_id, json_output=options.json_output)
         view = await client.view(project_id)
         if not is_closed(view.status):
             return await _end_pause(client, settings, view, changes, json_output=options.json_output)

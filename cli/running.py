@@ -8,6 +8,7 @@ from typing import Any
 from cli.console import columns, say, show, show_json
 from cli.finish import known_folder, output_folder, present, write_output
 from cli.following import Waiting, follow_to_end
+from cli.pipeline_running import cancel_pipeline, pause_pipeline, show_run, watch_pipeline
 from cli.results import is_closed
 from cli.session import checked_id, operator, run_async, settings_for
 from orchestrator.client.facade import Orchestrator
@@ -29,6 +30,8 @@ def show_status(project_id: str, *, json_output: bool, profile: str | None) -> i
 
     async def command() -> int:
         client = await Orchestrator.connect(settings, say)
+        if await client.pipelines.exists(project_id):
+            return await show_run(client, project_id, json_output=json_output)
         view = await client.view(project_id)
         present(view, known_folder(settings, project_id), json_output=json_output)
         return 0
@@ -45,6 +48,8 @@ def watch_run(
 
     async def command() -> int:
         client = await Orchestrator.connect(settings, say)
+        if await client.pipelines.exists(project_id):
+            return await watch_pipeline(client, project_id, json_output=json_output)
         waiting = Waiting(folder=folder, no_input=no_input, json_output=json_output)
         return await follow_to_end(client, settings, project_id, waiting)
 
@@ -76,7 +81,14 @@ def pause_run(project_id: str, reason: str, *, json_output: bool, profile: str |
     async def act(client: Orchestrator) -> None:
         await client.pause(project_id, reason, by=operator())
 
-    return _act(project_id, act, lambda view: view.status is ProjectStatus.PAUSED, json_output, profile)
+    async def of_pipeline(client: Orchestrator) -> int:
+        return await pause_pipeline(client, project_id, reason, json_output=json_output)
+
+    return _act(project_id, act, _is_paused, of_pipeline, json_output, profile)
+
+
+def _is_paused(view: ProjectView) -> bool:
+    return view.status is ProjectStatus.PAUSED
 
 
 def cancel_run(project_id: str, *, json_output: bool, profile: str | None) -> int:
@@ -89,13 +101,17 @@ def cancel_run(project_id: str, *, json_output: bool, profile: str | None) -> in
         else:
             say(f"What was finished can be written with 'orch-cli export {project_id}'.")
 
-    return _act(project_id, act, lambda view: True, json_output, profile)
+    async def of_pipeline(client: Orchestrator) -> int:
+        return await cancel_pipeline(client, project_id, json_output=json_output)
+
+    return _act(project_id, act, lambda view: True, of_pipeline, json_output, profile)
 
 
 def _act(
     project_id: str,
     act: Callable[[Orchestrator], Awaitable[None]],
     settled: Callable[[ProjectView], bool],
+    of_pipeline: Callable[[Orchestrator], Awaitable[int]],
     json_output: bool,
     profile: str | None,
 ) -> int:
@@ -105,6 +121,8 @@ def _act(
 
     async def command() -> int:
         client = await Orchestrator.connect(settings, say)
+        if await client.pipelines.exists(project_id):
+            return await of_pipeline(client)
         await act(client)
         view = await settled_view(client, project_id, settled)
         present(view, known_folder(settings, project_id), json_output=json_output)
