@@ -16,6 +16,7 @@ _STEMS = {
 }
 _TESTS = re.compile(r"(^|/)(tests?/|test_[^/]*$|conftest\.py$|[^/]*_test\.py$)")
 _SOURCES = "src/"
+_FIRST_PAGE = "index.html"
 
 
 def is_test(path: str) -> bool:
@@ -37,9 +38,11 @@ def dotted(path: str, sources: str = "") -> str:
 def located(architecture: Architecture, paths: Collection[str]) -> Architecture:
     """The architecture with the entry point and run command that fit these files.
 
-    Nothing changes where both are as the architecture says, where no file looks like a start, or for types whose
-    start is not a Python file.
+    Nothing changes where both are as the architecture says, where no file looks like a start, or for types that
+    start neither from a Python file nor from a page.
     """
+    if architecture.app_type is AppType.STATIC_SITE:
+        return _located_site(architecture, paths)
     entry = _entry_path(architecture.entry_point)
     stems = _STEMS.get(architecture.app_type, ())
     found = entry if entry in paths else _start_among(paths, (*stems, entry.split("/")[0])) if stems else ""
@@ -54,6 +57,17 @@ def located(architecture: Architecture, paths: Collection[str]) -> Architecture:
             command += f" --app-dir {sources.rstrip('/')}"
     entry_point = architecture.entry_point if found == entry else found
     return architecture.model_copy(update={"entry_point": entry_point, "run_command": command})
+
+
+def _located_site(architecture: Architecture, paths: Collection[str]) -> Architecture:
+    pages = [path for path in paths if path.rpartition("/")[2] == _FIRST_PAGE]
+    found = min(pages, key=lambda path: (path.count("/"), path), default="")
+    if not found or architecture.entry_point in paths:
+        return architecture
+    command, folder = architecture.run_command, found.rpartition("/")[0]
+    if "http.server" in command and "--directory" not in command and folder:
+        command += f" --directory {folder}"
+    return architecture.model_copy(update={"entry_point": found, "run_command": command})
 
 
 def _start_among(paths: Collection[str], stems: tuple[str, ...]) -> str:

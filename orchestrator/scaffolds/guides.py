@@ -10,10 +10,11 @@ from orchestrator.scaffolds.kinds import Kind
 _ALL_INTERFACES = "0.0.0.0"  # inside a container, whose ports are published one by one
 
 
-def readme(of: Kind, names: AppNames, architecture: Architecture) -> str:
-    """How to install, run, build, test, check and pack the software."""
+def readme(of: Kind, names: AppNames, architecture: Architecture, node_install: str) -> str:
+    """How to install, build, run, test, check and pack the software; `node_install` installs its Node packages."""
+    install = tuple(node_install if command.startswith("npm ") else command for command in of.install)
     sections = [
-        ("Install", of.install),
+        ("Install", install),
         ("Build", (architecture.build_command,)),
         ("Run", (architecture.run_command,)),
         ("Test", (architecture.test_command,)),
@@ -35,7 +36,7 @@ def container_command(architecture: Architecture) -> str:
 
 
 def _container(of: Kind, names: AppNames) -> tuple[str, ...]:
-    publish = f"-p 127.0.0.1:{of.port}:{of.port} " if of.port else ""
+    publish = f"-p 127.0.0.1:{of.port}:{of.container_port or of.port} " if of.port else ""
     return (f"docker build -t {names.distribution} .", f"docker run --rm {publish}{names.distribution}")
 
 

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Collection
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -13,6 +14,7 @@ from pydantic import Field
 from orchestrator.domain.apps import AppType
 from orchestrator.domain.base import Frozen
 
+_ANYTHING = "(?s:.*)"
 _SUFFIX = ".in"  # keeps the tools of this project away from files that are not its own
 
 
@@ -24,10 +26,13 @@ class Kind(Frozen):
     python: tuple[str, ...] = ()  # names of packages in versions.toml
     python_dev: tuple[str, ...] = ()
     packaged: bool = True  # whether the wheel holds its Python files
+    stays_until: dict[str, str] = {}  # path of a fallback to the pattern of the planned paths that replace it
+    moves_below_src: str = ""  # a folder that lies below src/ where the plan has it there
     lint_ignores: dict[str, str] = {}  # rule to reason
     install: tuple[str, ...]  # commands that make the folder ready, in order
     checks: tuple[str, ...]  # commands that lint and check types
     port: int | None = None  # where it listens, for those that do
+    container_port: int | None = None  # where it listens in a container, if elsewhere
     notes: str = ""  # what a reader should know; Markdown
 
 
@@ -48,7 +53,11 @@ class TemplateFile(Frozen):
 
     path: str  # with `MODULE` where the name of the package belongs
     text: str
-    sample: bool  # shows how it is done, and makes room for what a plan writes
+    stays_until: str | None = None  # pattern of the planned paths in whose presence it goes; kept without one
+
+    def stays(self, planned: Collection[str]) -> bool:
+        """Whether it belongs to software of which a plan writes these files."""
+        return self.stays_until is None or not any(re.fullmatch(self.stays_until, path) for path in planned)
 
     def render(self, values: dict[str, str]) -> str:
         """The text with each `@@{name}` replaced. Raises KeyError for a name without a value."""
@@ -76,13 +85,20 @@ def kind(app_type: AppType) -> Kind:
 
 @cache
 def templates(app_type: AppType) -> tuple[TemplateFile, ...]:
-    """The files of a type, ordered by path; its own stand for shared ones of the same path."""
-    found = {path: text for each in kind(app_type).shared for path, text in _below(_root().joinpath("shared", each))}
-    folder = _folder(app_type)
-    found |= dict(_below(folder.joinpath("kept")))
-    kept = [TemplateFile(path=path, text=text, sample=False) for path, text in found.items()]
-    samples = [TemplateFile(path=path, text=text, sample=True) for path, text in _below(folder.joinpath("samples"))]
-    return tuple(sorted((*kept, *samples), key=lambda each: each.path))
+    """The files of a type, ordered by path; its own stand for shared ones of the same path.
+
+    Kept files stay whatever a plan writes, fallbacks until it brings what they stand for, samples (example code and its
+    tests) until it writes anything.
+    """
+    of, folder = kind(app_type), _folder(app_type)
+    kept = {path: text for each in of.shared for path, text in _below(_root().joinpath("shared", each))}
+    kept |= dict(_below(folder.joinpath("kept")))
+    found = [TemplateFile(path=path, text=text) for path, text in kept.items()]
+    for path, text in _below(folder.joinpath("fallbacks")):
+        found.append(TemplateFile(path=path, text=text, stays_until=of.stays_until[path]))
+    for path, text in _below(folder.joinpath("samples")):
+        found.append(TemplateFile(path=path, text=text, stays_until=_ANYTHING))
+    return tuple(sorted(found, key=lambda each: each.path))
 
 
 def _root() -> Traversable:

@@ -12,6 +12,7 @@ from orchestrator.scaffolds.requirements import is_tool, merged_node, merged_pyt
 
 PYPROJECT = "pyproject.toml"
 PACKAGE_JSON = "package.json"
+PACKAGE_LOCK = "package-lock.json"
 REQUIREMENTS = "requirements.txt"
 README = "README.md"
 _FIRST_VERSION = "0.1.0"
@@ -49,6 +50,12 @@ def package_json(template: str, declared: Collection[str]) -> str:
         manifest.get("dependencies", {}), declared, manifest.get("devDependencies", {})
     )
     return json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+
+
+def node_install(files: Collection[str], template: str, declared: Collection[str]) -> str:
+    """The command that installs the Node packages: exactly the lock's where that lists all that is declared."""
+    complete = PACKAGE_LOCK in files and json.loads(package_json(template, declared)) == json.loads(template)
+    return "npm ci" if complete else "npm install"
 
 
 def minimal_package_json(names: AppNames, declared: Collection[str]) -> str:

@@ -1,5 +1,6 @@
 """The files that a project of some type starts from."""
 
+import re
 from collections.abc import Collection
 from typing import Final
 
@@ -14,6 +15,7 @@ from orchestrator.scaffolds.requirements import dependency_problems
 
 _MODULE = "MODULE"
 _OF_PYTHON: Final = {".dockerignore", "Dockerfile", manifests.PYPROJECT}
+_FRONTEND_MAIN = re.compile(r"frontend/src/((?:main|index)\.[jt]sx?)")
 
 
 def scaffold(
@@ -26,8 +28,9 @@ def scaffold(
     """The files of a type of app under its name, by path, with these dependencies in its manifests.
 
     Files that the plan owns (`planned`: all its paths) are left out. Samples, which are example code and its tests,
-    are left out as soon as the plan owns any file. What is left says what fits the planned files: packages, entry
-    point, commands. `architecture` replaces the defaults of the type.
+    are left out as soon as the plan owns any file; a fallback, without which nothing would build or start, as soon as
+    the plan owns what it stands for. What is left says what fits the planned files: packages, entry point, commands.
+    `architecture` replaces the defaults of the type.
 
     Raises ValueError where `dependency_problems` finds any.
     """
@@ -39,6 +42,10 @@ def scaffold(
     every = {*files, *planned}
     decided = located(architecture or facts(app_type, name), every)
     values = _values(of, names, dependencies, decided, every)
+    if manifests.PACKAGE_JSON in files:
+        template = files[manifests.PACKAGE_JSON].render(values)
+        values["node_install"] = manifests.node_install(files, template, dependencies.node)
+    values["readme_text"] = guides.readme(of, names, decided, values["node_install"])
     texts = {path: each.render(values) for path, each in files.items()}
     if manifests.PACKAGE_JSON in texts:
         texts[manifests.PACKAGE_JSON] = manifests.package_json(texts[manifests.PACKAGE_JSON], dependencies.node)
@@ -47,16 +54,18 @@ def scaffold(
 
 
 def listing(app_type: AppType, name: str = "app") -> tuple[str, ...]:
-    """Paths of what the scaffold brings besides samples, for a plan to build upon."""
-    names = app_names(name)
-    return tuple(_path(each, names) for each in templates(app_type) if not each.sample)
+    """Paths of what the scaffold brings besides samples and fallbacks, for a plan to build upon."""
+    names, of = app_names(name), kind(app_type)
+    return tuple(_path(of, each, names, ()) for each in templates(app_type) if each.stays_until is None)
 
 
 def _chosen(app_type: AppType, names: AppNames, planned: Collection[str]) -> dict[str, TemplateFile]:
-    owned = {path.casefold() for path in planned}
-    files = {_path(each, names): each for each in templates(app_type) if not (each.sample and planned)}
+    of, owned = kind(app_type), {path.casefold() for path in planned}
+    files = {_path(of, each, names, planned): each for each in templates(app_type) if each.stays(planned)}
     if app_type is AppType.GENERIC and planned and not any(path.endswith(".py") for path in planned):
         files = {path: each for path, each in files.items() if path not in _OF_PYTHON}
+    if manifests.PACKAGE_JSON in owned:
+        files.pop(manifests.PACKAGE_LOCK, None)  # it locks the scaffold's own
     return {path: each for path, each in files.items() if not _clashes(path.casefold(), owned)}
 
 
@@ -66,7 +75,10 @@ def _clashes(path: str, owned: set[str]) -> bool:
     return path in owned or bool(folders & owned) or any(each.startswith(f"{path}/") for each in owned)
 
 
-def _path(template: TemplateFile, names: AppNames) -> str:
+def _path(of: Kind, template: TemplateFile, names: AppNames, planned: Collection[str]) -> str:
+    folder = of.moves_below_src
+    if folder and template.path.startswith(folder) and any(path.startswith(f"src/{folder}") for path in planned):
+        return f"src/{template.path}"
     return template.path.replace(_MODULE, names.module)
 
 
@@ -74,14 +86,18 @@ def _values(
     of: Kind, names: AppNames, declared: Dependencies, architecture: Architecture, every: Collection[str]
 ) -> dict[str, str]:
     found = layout(every)
+    site = architecture.entry_point.rpartition("/")[0]
     return {
         **manifests.pyproject_values(of, names, found, declared, architecture, manifests.README in every),
         **{f"{image}_image": tag for image, tag in versions().images.items()},
         "hatchling_version": versions().python["hatchling"],
         "flask_module": dotted(architecture.entry_point, found.sources),
+        "frontend_main": next((match[1] for path in sorted(every) if (match := _FRONTEND_MAIN.fullmatch(path))), ""),
+        "site_folder": f" / {manifests.toml(site)}" if site else "",
+        "site_source": site or ".",
         "module": names.module,
         "title": names.title,
-        "readme_text": guides.readme(of, names, architecture),
+        "node_install": "npm install",
         "container_install": "." if architecture.run_command else '".[dev]"',
         "container_port": f"EXPOSE {of.port}\n" if of.port else "",
         "container_command": guides.container_command(architecture),
