@@ -1,0 +1,116 @@
+"""What is shown while a pipeline runs: a live table on a terminal, one line per event elsewhere."""
+
+import sys
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from cli.pipeline_results import spending
+from cli.progress import PlainProgress
+from cli.results import SIMULATED_NOTICE, duration, money
+from orchestrator.client.watching import ProgressOf
+from orchestrator.contracts.pipeline import PipelineView, StepView
+from orchestrator.contracts.project import Event
+from orchestrator.domain.text import one_line
+
+_STYLES = {"COMPLETED": "green", "SKIPPED": "dim", "FAILED": "red", "CANCELLED": "yellow", "RUNNING": "cyan"}
+_LOUD_EVENTS = ("breaker", "paused", "resumed", "task_retried")
+
+
+def pipeline_progress() -> ProgressOf[PipelineView]:
+    """The live table where stderr is a terminal, plain lines elsewhere."""
+    return LivePipelineProgress() if sys.stderr.isatty() else PlainPipelineProgress()
+
+
+class PlainPipelineProgress:
+    """One line per event, fit for a log."""
+
+    def __init__(self) -> None:
+        self._lines = PlainProgress()
+
+    def event(self, event: Event) -> None:
+        """Time, step, what happened."""
+        self._lines.event(event)
+
+    def view(self, view: PipelineView) -> None:
+        """Lines tell events alone."""
+
+    def note(self, text: str) -> None:
+        """A line among the others."""
+        self._lines.note(text)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class LivePipelineProgress:
+    """A table that is redrawn in place; events that the user must see scroll past above it."""
+
+    def __init__(self) -> None:
+        self._live: Live | None = None
+        self._console = Console(stderr=True, highlight=False)
+
+    def event(self, event: Event) -> None:
+        """Only what the table does not show."""
+        if event.kind.startswith(_LOUD_EVENTS):
+            self.note(f"{event.task} {event.kind.replace('_', ' ')} {one_line(event.text, 140)}".strip())
+
+    def view(self, view: PipelineView) -> None:
+        """Draw the table anew."""
+        if self._live is None:
+            self._live = Live(console=self._console, auto_refresh=False)
+            self._live.start()
+        self._live.update(screen(view, self._console.size.height), refresh=True)
+
+    def note(self, text: str) -> None:
+        """A line above the table."""
+        self._console.print(Text(text), soft_wrap=True)
+
+    def close(self) -> None:
+        """Leave the last table on the screen."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+
+def screen(view: PipelineView, height: int) -> Group:
+    """The live view of a run, for a terminal of `height` lines."""
+    head = Text()
+    head.append(view.status.value, style="bold")
+    head.append(f"  {view.run_id}  {spending(view)}  {duration(view.elapsed_s)}")
+    head.append(f"  {view.steps_done} of {view.steps_total} steps")
+    if view.reason:
+        head.append(f"  {one_line(view.reason, 100)}")
+    if view.simulated:
+        head.append(f"\n{SIMULATED_NOTICE}", style="yellow")
+    shown = _fitting(view.steps, max(3, height - 6))
+    hidden = len(view.steps) - len(shown)
+    rest = [Text(f"… and {hidden} more steps", style="dim")] if hidden else []
+    return Group(head, _table(shown), *rest)
+
+
+def _fitting(steps: tuple[StepView, ...], room: int) -> list[StepView]:
+    """As many steps as fit, in the order of the file: rather those under way than waiting than done."""
+    rank = {"RUNNING": 0, "PENDING": 1}
+    chosen = sorted(range(len(steps)), key=lambda index: (rank.get(steps[index].status, 2), index))[:room]
+    return [steps[index] for index in sorted(chosen)]
+
+
+def _table(steps: list[StepView]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("step", "status", "now", "model", "#", "spent", "output"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for step in steps:
+        elements = f" {step.done}/{step.total}" if step.total else ""
+        table.add_row(
+            Text(f"{'  ' * step.depth}{step.name}"),
+            Text(f"{step.status}{elements}", style=_STYLES.get(step.status, "dim")),
+            Text(one_line(step.doing, 44)),
+            Text(one_line(step.model, 40)),
+            Text(str(step.attempts or "")),
+            Text(money(step.spent_micro)),
+            Text(one_line(step.reason or step.output_preview, 60)),
+        )
+    return table

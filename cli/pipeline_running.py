@@ -1,0 +1,221 @@
+"""The work of `pipeline run`, `list` and `trace`, and of the commands about runs where the run is a pipeline's."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from cli.console import columns, say, show, show_json
+from cli.pipeline_files import read_pipeline
+from cli.pipeline_progress import pipeline_progress
+from cli.pipeline_results import output_text, result_object, summary, trace_of
+from cli.results import SIMULATED_NOTICE, exit_code, is_closed
+from cli.session import checked_id, operator, run_async, settings_for
+from cli.steering import parsed
+from orchestrator.catalog import load_catalog
+from orchestrator.client.facade import Orchestrator
+from orchestrator.client.pipeline_spec import build_run
+from orchestrator.client.pipelines import PipelineOutput, PipelineRow
+from orchestrator.client.spec import parse_budget
+from orchestrator.client.watching import follow
+from orchestrator.contracts.pipeline import PipelineView
+from orchestrator.contracts.project import ProjectStatus
+from orchestrator.domain.errors import UserInputError
+from orchestrator.domain.text import one_line
+
+MAX_INPUT_BYTES = 10_000_000
+_SETTLE_S = 5.0
+_CLOSE_S = 15.0
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The command line of `pipeline run`, as typed."""
+
+    source: str
+    inputs: tuple[str, ...]
+    budget: str | None
+    mock: bool
+    detach: bool
+    json_output: bool
+    profile: str | None
+
+
+def run_pipeline(options: RunOptions) -> int:
+    """Run a pipeline; returns the exit code. Raises OrchError."""
+    settings = settings_for(options.profile)
+    models = load_catalog(settings)
+    pipeline = read_pipeline(options.source, None if options.mock else models)
+    spec = build_run(
+        pipeline,
+        parse_inputs(options.inputs),
+        models=models,
+        embedded=settings.embedded,
+        max_micro=None if options.budget is None else parsed("--budget", parse_budget, options.budget),
+        mock=options.mock,
+    )
+
+    async def command() -> int:
+        if settings.embedded and not settings.vendors and not options.mock:
+            say(f"No key is configured, so {SIMULATED_NOTICE}.")
+        client = await Orchestrator.connect(settings, say)
+        run_id = await client.pipelines.start(spec)
+        say(f"Started {run_id}.")
+        if options.detach:
+            return await show_run(client, run_id, json_output=options.json_output)
+        return await watch_pipeline(client, run_id, json_output=options.json_output)
+
+    return run_async(command())
+
+
+def parse_inputs(given: tuple[str, ...]) -> dict[str, JsonValue]:
+    """Inputs from `name=value` and `@file.json`; later ones win. Raises UserInputError."""
+    found: dict[str, JsonValue] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if each.startswith("@"):
+            found |= _file_of_inputs(Path(each[1:]).expanduser())
+        elif equals and name.strip():
+            found[name.strip()] = value
+        else:
+            raise UserInputError(f"-i: must be NAME=VALUE or @FILE; got {one_line(each, 60)!r}")
+    return found
+
+
+def _file_of_inputs(path: Path) -> dict[str, JsonValue]:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_INPUT_BYTES + 1)
+        if len(data) > MAX_INPUT_BYTES:
+            raise UserInputError(f"-i @{path}: larger than {MAX_INPUT_BYTES} bytes")
+        value = json.loads(data)
+    except OSError as error:
+        raise UserInputError(f"-i @{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise UserInputError(f"-i @{path}: is no JSON: {one_line(str(error))}") from None
+    if not isinstance(value, dict):
+        raise UserInputError(f"-i @{path}: must be a JSON object of inputs")
+    return value
+
+
+async def watch_pipeline(client: Orchestrator, run_id: str, *, json_output: bool) -> int:
+    """Follow a run to its end, print its output; returns its exit code."""
+    try:
+        view = await follow(client.pipelines, run_id, pipeline_progress())
+    except asyncio.CancelledError:
+        say(f"\nDetached: {run_id} goes on without this command. Come back with 'orch-cli watch {run_id}'.")
+        raise
+    found = await client.pipelines.output(view)
+    if json_output:
+        show_json(result_object(found))
+    else:
+        for line in summary(view):
+            say(line)
+        if found.success and found.final_output is not None:
+            show(output_text(found.final_output))
+    return exit_code(view.status)
+
+
+async def show_run(client: Orchestrator, run_id: str, *, json_output: bool) -> int:
+    """Show a run as it is; 0 whatever its status."""
+    view = await client.pipelines.view(run_id)
+    if json_output:
+        ended = is_closed(view.status)
+        show_json(result_object(await client.pipelines.output(view) if ended else PipelineOutput(view=view)))
+    else:
+        for line in summary(view):
+            show(line)
+    return 0
+
+
+async def pause_pipeline(client: Orchestrator, run_id: str, reason: str, *, json_output: bool) -> int:
+    """Pause a run, and show it."""
+    await client.pipelines.pause(run_id, reason, operator())
+    await _settle(client, run_id, lambda view: view.status is ProjectStatus.PAUSED)
+    return await show_run(client, run_id, json_output=json_output)
+
+
+async def resume_pipeline(client: Orchestrator, run_id: str, *, json_output: bool) -> int:
+    """End a pause, and show the run. A run that has ended stays as it is."""
+    view = await client.pipelines.view(run_id)
+    if is_closed(view.status):
+        say(f"{run_id} has ended as {view.status.value}; 'orch-cli pipeline run' starts a new one.")
+    else:
+        await client.pipelines.resume(run_id, operator())
+        await _settle(client, run_id, lambda now: now.status is not ProjectStatus.PAUSED)
+    return await show_run(client, run_id, json_output=json_output)
+
+
+async def cancel_pipeline(client: Orchestrator, run_id: str, *, json_output: bool) -> int:
+    """Cancel a run, and show it."""
+    await client.pipelines.cancel(run_id)
+    if await client.pipelines.wait_closed(run_id, _CLOSE_S) is None:
+        say("Cancellation is under way: calls in flight are being ended.")
+    return await show_run(client, run_id, json_output=json_output)
+
+
+async def _settle(client: Orchestrator, run_id: str, settled: Callable[[PipelineView], bool]) -> None:
+    """Give something that was asked of a run its time to take effect."""
+    deadline = asyncio.get_running_loop().time() + _SETTLE_S
+    while asyncio.get_running_loop().time() < deadline:
+        view = await client.pipelines.view(run_id)
+        if settled(view) or is_closed(view.status):
+            return
+        await asyncio.sleep(0.1)
+
+
+def show_runs(limit: int, *, json_output: bool, profile: str | None) -> int:
+    """List runs, newest first."""
+
+    async def command(client: Orchestrator) -> int:
+        rows = await client.pipelines.rows(limit)
+        if json_output:
+            show_json({"runs": [row.model_dump(mode="json") for row in rows]})
+        elif not rows:
+            say("No runs yet.")
+        else:
+            head = ("run", "status", "started", "spent", "steps", "pipeline")
+            for line in columns([head, *(_row(row) for row in rows)], indent=""):
+                show(line)
+        return 0
+
+    return _connected(command, profile)
+
+
+def show_trace(run_id: str, *, markdown: bool, profile: str | None) -> int:
+    """Print what each step of a run did."""
+    checked_id(run_id)
+
+    async def command(client: Orchestrator) -> int:
+        trace = trace_of(await client.pipelines.view(run_id))
+        if markdown:
+            show(trace.to_markdown())
+        else:
+            show_json(trace.to_dict())
+        return 0
+
+    return _connected(command, profile)
+
+
+def _connected(command: Callable[[Orchestrator], Awaitable[int]], profile: str | None) -> int:
+    settings = settings_for(profile)
+
+    async def connected() -> int:
+        return await command(await Orchestrator.connect(settings, say))
+
+    return run_async(connected())
+
+
+def _row(row: PipelineRow) -> tuple[str, ...]:
+    return (
+        one_line(row.run_id, 60),
+        row.status,
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(row.started_s)),
+        f"${row.spent_usd:.4f}",
+        f"{row.steps_done}/{row.steps_total}",
+        one_line(row.pipeline, 60),
+    )
