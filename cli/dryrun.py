@@ -18,14 +18,15 @@ from cli.session import run_async
 from cli.waiting import follow
 from orchestrator.client.facade import Orchestrator
 from orchestrator.client.run_records import RunRecord, save_record
+from orchestrator.client.usable import models_here
 from orchestrator.contracts.project import ProjectSpec, ProjectStatus, ProjectView
+from orchestrator.domain.advising import stages_before_plan
 from orchestrator.domain.answers import PlannedTask
 from orchestrator.domain.assumed_plan import assumed_plan
 from orchestrator.domain.errors import PrerequisiteError
 from orchestrator.domain.forecast import NoModelError, forecast
-from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.policy import permitted
-from orchestrator.domain.routing import ProjectModels, usable_models
+from orchestrator.domain.routing import ProjectModels
 from orchestrator.domain.workload import TaskSize, task_size
 from orchestrator.settings import Settings
 
@@ -110,7 +111,7 @@ def _outlook(
     view: ProjectView | None,
     basis: str,
 ) -> Outlook:
-    models, vendors = _models(spec, settings, simulated=view.simulated if view else None)
+    models, vendors = models_here(spec.models, settings, simulated=view.simulated if view else None)
     simulated = bool(models) and models[0].simulated
     spent_micro = view.spent_micro + view.uncertain_micro if view else 0
     text_bytes = len(spec.project.encode()) + len(spec.criteria.encode())
@@ -125,6 +126,7 @@ def _outlook(
             ),
             spec.concurrency,
             planned_micro=spent_micro if view else None,
+            before=stages_before_plan(spec.enhance, spec.wishes, advise=spec.advise),
         )
     except NoModelError as error:
         raise PrerequisiteError(f"{error}; 'orch-cli models' says why") from None
@@ -137,20 +139,6 @@ def _outlook(
         max_micro=spec.max_micro,
         time_limit_s=spec.time_limit_s,
         simulated=simulated,
-        vendors=vendors,
+        vendors=vendors or f"none has a key, so {SIMULATED_NOTICE}",
         assumptions=(basis, _LOW, _HIGH, _CAP),
     )
-
-
-def _models(spec: ProjectSpec, settings: Settings, simulated: bool | None) -> tuple[tuple[ModelSpec, ...], str]:
-    """The models to reckon with, and how it is known; `simulated`: what a run that has been planned said."""
-    here = tuple(settings.vendors)
-    if simulated or (simulated is None and settings.embedded and not here):
-        vendors = tuple(model.vendor for model in spec.models if model.simulated)
-        return usable_models(spec.models, vendors), f"none has a key, so {SIMULATED_NOTICE}"
-    if settings.embedded:
-        return usable_models(spec.models, here), f"{', '.join(here)}: those with a key here"
-    if here:
-        return usable_models(spec.models, here), f"{', '.join(here)}: those with a key here; the worker decides"
-    every = tuple(model.vendor for model in spec.models if not model.simulated)
-    return usable_models(spec.models, every), "the worker decides; all vendors are reckoned with"

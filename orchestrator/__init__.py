@@ -1,27 +1,51 @@
-"""Durable multi-LLM orchestrator, and the router as a library: `from orchestrator import Router`."""
+"""Durable multi-LLM orchestrator: projects from Python (docs/python.md), the router as a library (docs/router.md)."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orchestrator.api.app_builder import AppBuilder, AppBuildResult
+    from orchestrator.api.events import ProjectEventBus
+    from orchestrator.api.forecasting import CostForecaster, CostPredictor, ExecutionPlan
+    from orchestrator.api.orchestrator import Orchestrator
+    from orchestrator.api.values import Budget, JobSpec, ProjectState, Task, TaskResult
     from orchestrator.client.advisor import ArchitectureAdvisor
     from orchestrator.langchain import MultiLLMOrchestrator
     from orchestrator.router import Router
 
-__all__ = ["ArchitectureAdvisor", "MultiLLMOrchestrator", "Router"]
+_MODULES = {
+    "orchestrator.api.app_builder": ("AppBuilder", "AppBuildResult"),
+    "orchestrator.api.events": ("ProjectEventBus",),
+    "orchestrator.api.forecasting": ("CostForecaster", "CostPredictor", "ExecutionPlan"),
+    "orchestrator.api.orchestrator": ("Orchestrator",),
+    "orchestrator.api.values": ("Budget", "JobSpec", "ProjectState", "Task", "TaskResult"),
+    "orchestrator.client.advisor": ("ArchitectureAdvisor",),
+    "orchestrator.langchain": ("MultiLLMOrchestrator",),
+    "orchestrator.router": ("Router",),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [  # noqa: RUF022
+    "AppBuilder",
+    "AppBuildResult",
+    "ArchitectureAdvisor",
+    "Budget",
+    "CostForecaster",
+    "CostPredictor",
+    "ExecutionPlan",
+    "JobSpec",
+    "MultiLLMOrchestrator",
+    "Orchestrator",
+    "ProjectEventBus",
+    "ProjectState",
+    "Router",
+    "Task",
+    "TaskResult",
+]
 
 
 def __getattr__(name: str) -> Any:
     # Loaded when it is used: workflows import this package, and the command line must start at once.
-    if name == "Router":
-        from orchestrator.router import Router
-
-        return Router
-    if name == "ArchitectureAdvisor":
-        from orchestrator.client.advisor import ArchitectureAdvisor
-
-        return ArchitectureAdvisor
-    if name == "MultiLLMOrchestrator":
-        from orchestrator.langchain import MultiLLMOrchestrator
-
-        return MultiLLMOrchestrator
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -21,7 +21,7 @@ RESUMABLE = (
     ProjectStatus.PARTIAL_SUCCESS,
     ProjectStatus.SYSTEM_FAILURE,
 )
-_ENDED = (*RESUMABLE, ProjectStatus.SUCCESS, ProjectStatus.COMPLETED_DEGRADED)
+ENDED = (*RESUMABLE, ProjectStatus.SUCCESS, ProjectStatus.COMPLETED_DEGRADED)
 
 
 class ResumeChanges(Frozen):
@@ -40,7 +40,7 @@ class ResumeChanges(Frozen):
 
 def check_resumable(project_id: str, status: ProjectStatus, changes: ResumeChanges) -> None:
     """Raises UserInputError where a run of this status has nothing to go on with, or has not ended."""
-    if status not in _ENDED:
+    if status not in ENDED:
         raise UserInputError(f"{project_id} runs already; follow it with 'orch-cli watch {project_id}'")
     if status is ProjectStatus.SUCCESS:
         raise UserInputError(f"{project_id} is complete: there is nothing to resume")
