@@ -19,19 +19,22 @@ from orchestrator.client.server import ServerInfo, ensure_server, stop_server
 from orchestrator.domain.refs import BlobRef
 from orchestrator.settings import Settings, load_settings
 from tests.client.conftest import installed_temporal
+from tests.replay.pipeline_scenes import PIPELINE_SCENES
 from tests.replay.recorded import HISTORIES, STORE, external_refs
 from tests.replay.scenes import SCENES
-from tests.workflow.harness import House, Run, house
+from tests.workflow.harness import house
+from tests.workflow.pipeline_house import Cast, pipeline_house
 
 MAX_BYTES = 300_000
 
 
 def main() -> None:
     """Run every scene against a server of its own, and keep what it left."""
-    names = sys.argv[1:] or list(SCENES)
-    unknown = sorted(set(names) - set(SCENES))
+    known = [*SCENES, *PIPELINE_SCENES]
+    names = sys.argv[1:] or known
+    unknown = sorted(set(names) - set(known))
     if unknown:
-        sys.exit(f"no such scene: {', '.join(unknown)}; there are {', '.join(SCENES)}")
+        sys.exit(f"no such scene: {', '.join(unknown)}; there are {', '.join(known)}")
     with tempfile.TemporaryDirectory(prefix="orch-record-") as folder:
         settings = _settings(Path(folder))
         server = ensure_server(settings, lambda line: None)
@@ -43,23 +46,28 @@ def main() -> None:
 
 
 async def _record(settings: Settings, server: ServerInfo, name: str) -> None:
+    if name in PIPELINE_SCENES:
+        cast = Cast()
+        async with pipeline_house(settings, server, cast) as home:
+            found = await PIPELINE_SCENES[name](home, cast)
+            await _keep(home.store, await found.histories(), name)
+        return
     scene, make_play = SCENES[name]
     play = make_play()
     async with house(settings, server, play) as opened:
         run = await scene(opened, play)
-        await _keep(opened, run, name)
+        await _keep(opened.store, await run.histories(), name)
 
 
-async def _keep(opened: House, run: Run, name: str) -> None:
+async def _keep(store: ArtifactStore, histories: list[WorkflowHistory], name: str) -> None:
     for old in (*HISTORIES.glob(f"{name}.json"), *HISTORIES.glob(f"{name}-[0-9].json")):
         old.unlink()
-    histories = await run.histories()
     for number, history in enumerate(histories, start=1):
         leaf = f"{name}-{number}.json" if len(histories) > 1 else f"{name}.json"
         text = _checked(history, leaf)
         (HISTORIES / leaf).write_text(f"{text}\n", encoding="utf-8")
         for ref in external_refs(history):
-            await _copy(opened.store, ref)
+            await _copy(store, ref)
         sys.stdout.write(f"{leaf}: {len(history.events)} events, {len(text):,} bytes\n")
 
 

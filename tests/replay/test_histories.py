@@ -11,9 +11,11 @@ from temporalio.workflow import NondeterminismError
 
 from orchestrator.client.namespace import EMBEDDED_NAMESPACE
 from orchestrator.client.plugin import OrchPlugin
-from orchestrator.contracts.names import PROJECT_WORKFLOW
+from orchestrator.contracts.names import PIPELINE_WORKFLOW, PROJECT_WORKFLOW
+from tests.replay.pipeline_scenes import PIPELINE_SCENES
 from tests.replay.recorded import HISTORIES, STORE, external_refs, load
 from tests.replay.scenes import SCENES
+from workflows.pipeline import PipelineWorkflow
 from workflows.project import ProjectWorkflow
 
 RECORDED = sorted(HISTORIES.glob("*.json"))
@@ -21,14 +23,15 @@ RECORDED = sorted(HISTORIES.glob("*.json"))
 
 def replay(history: WorkflowHistory) -> None:
     """Raises what the workflow, as it is now, has against the history."""
-    replayer = Replayer(workflows=[ProjectWorkflow], plugins=[OrchPlugin(STORE.as_uri())], namespace=EMBEDDED_NAMESPACE)
+    workflows = [ProjectWorkflow, PipelineWorkflow]
+    replayer = Replayer(workflows=workflows, plugins=[OrchPlugin(STORE.as_uri())], namespace=EMBEDDED_NAMESPACE)
     asyncio.run(replayer.replay_workflow(history))
 
 
 def test_each_behaviour_has_a_history() -> None:
     names = {path.stem for path in RECORDED}
-    kept = {scene for scene in SCENES if scene in names or f"{scene}-1" in names}
-    assert kept == set(SCENES)
+    scenes = {*SCENES, *PIPELINE_SCENES}
+    assert {scene for scene in scenes if scene in names or f"{scene}-1" in names} == scenes
     assert {"continue_as_new-1", "continue_as_new-2"} <= names
 
 
@@ -37,7 +40,8 @@ def test_history_replays(path: Path) -> None:
     history = load(path)
     assert len(history.events) > 10, "the history is empty"
     started = history.events[0].workflow_execution_started_event_attributes
-    assert started.workflow_type.name == PROJECT_WORKFLOW
+    of_pipeline = path.stem.startswith("pipeline_")
+    assert started.workflow_type.name == (PIPELINE_WORKFLOW if of_pipeline else PROJECT_WORKFLOW)
     replay(history)
 
 
