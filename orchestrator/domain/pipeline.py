@@ -79,7 +79,7 @@ class BackoffStrategy(StrEnum):
 class RetryPolicy(Frozen):
     """Further attempts of one model (or one transform) after the first. Empty `retry_on`: see `RETRY_ON`."""
 
-    max_retries: int = Field(default=0, ge=0, le=10)
+    max_retries: int = Field(default=0, ge=0, le=20)
     backoff: BackoffStrategy = BackoffStrategy.EXPONENTIAL
     base_delay_s: Delay = 1.0
     max_delay_s: Delay = 60.0

@@ -50,10 +50,10 @@ def next_attempt(
 ) -> tuple[Attempts, Choice]:
     """The next move. `models` are the step's own and its fallbacks, in order; those that failed for good are passed.
 
-    A model whose circuit is open is passed at once. Where no other is left, a remaining retry is spent on waiting for
-    the end of the outage.
+    A model whose circuit is open is passed at once; a retry that the step has granted it is its probe, and goes out
+    all the same. Where nobody is left, a remaining retry is spent on waiting for the end of the outage.
     """
-    choice = choose(attempts.progress, models, limits, ledger, breakers, now_s)
+    choice = choose(attempts.progress, models, limits, ledger, _with_probe(attempts, models, breakers), now_s)
     if isinstance(choice, Send | WaitUntil) and attempts.retry_at_s > now_s:
         return attempts, WaitUntil(time_s=attempts.retry_at_s)
     if not isinstance(choice, GiveUp) or choice.exhausted:
@@ -88,6 +88,20 @@ def transform_delay_s(retry: RetryPolicy, failures: int, kind: FailureKind) -> f
     if failures > retry.max_retries or (retry.retry_on and kind not in retry.retry_on):
         return None
     return retry.delay_s(failures - 1)
+
+
+def _with_probe(attempts: Attempts, models: tuple[ModelSpec, ...], breakers: Breakers) -> Breakers:
+    """The circuits as a step's own retry finds them: those of the model in turn let it through, if none is probed."""
+    in_turn = next((model for model in models if model.id not in attempts.progress.unsuitable), None)
+    if in_turn is None or attempts.last is None or not attempts.retries:
+        return breakers
+    scopes = (in_turn.vendor, in_turn.id)
+    kept = {
+        scope: circuit
+        for scope, circuit in breakers.circuits.items()
+        if scope not in scopes or circuit.state is CircuitState.HALF_OPEN
+    }
+    return Breakers(circuits=kept)
 
 
 def _another_word(step: LlmStep, learned: CallProgress, sent: Send, failure: CallFailure) -> bool:

@@ -88,27 +88,20 @@ def output_of(plan: PipelinePlan, state: PipelineState, instance: str, variable:
     return found.output if found else None
 
 
-def visible(plan: PipelinePlan, state: PipelineState, instance: str) -> dict[str, Bound]:
-    """All variables of an instance, `input_mapping` applied. Steps that gave nothing are left out."""
-    found = {name: Bound(ref=ref) for name, ref in state.inputs.items()}
-    for variable in plan.producers:
-        ref = output_of(plan, state, instance, variable)
-        if ref is not None:
-            found[variable] = Bound(ref=ref)
-    found |= _loop_variables(plan, state, instance)
-    step = plan.step_of(instance)
+def needed(plan: PipelinePlan, state: PipelineState, instance: str) -> dict[str, Bound]:
+    """The variables that a step reads, under the names that it reads them by. What no step gave is left out."""
+    step, uses = plan.step_of(instance), plan.node_of(instance).uses
+    loops = _loop_variables(plan, state, instance)
+    every = (*state.inputs, *plan.producers, *loops) if uses.everything else ()
+    found: dict[str, Bound] = {}
+    for name in (*every, *uses.needs, *uses.may_use, *step.input_mapping.values()):
+        ref = state.inputs.get(name) or output_of(plan, state, instance, name)
+        if name in loops:
+            found[name] = loops[name]
+        elif ref is not None:
+            found[name] = Bound(ref=ref)
     mapped = {inner: found[outer] for inner, outer in step.input_mapping.items() if outer in found}
     return found | mapped
-
-
-def needed(plan: PipelinePlan, state: PipelineState, instance: str) -> dict[str, Bound]:
-    """The variables that the step reads, under the names that it reads them by."""
-    uses, mapping = plan.node_of(instance).uses, plan.step_of(instance).input_mapping
-    found = visible(plan, state, instance)
-    if uses.everything:
-        return found
-    read = {*uses.needs, *uses.may_use, *mapping}
-    return {name: bound for name, bound in found.items() if name in read}
 
 
 def _loop_variables(plan: PipelinePlan, state: PipelineState, instance: str) -> dict[str, Bound]:

@@ -180,6 +180,10 @@ def _range(count: Any) -> list[int]:
     return list(range(int(wanted)))
 
 
+def _where(values: Any, key: Any, wanted: Any) -> list[Any]:
+    return [each for each in list_of(values) if object_of(each).get(text_of(key)) == wanted]
+
+
 def _round(value: Any, digits: Any = 0) -> float | int:
     places = max(-15, min(15, int(number_of(digits))))
     return round(number_of(value), places) if places else round(number_of(value))
@@ -223,5 +227,6 @@ FUNCTIONS: dict[str, Function] = {
     "trim": Function(lambda text: text_of(text).strip(), 1, 1),
     "unique": Function(_unique, 1, 1),
     "upper": Function(lambda text: text_of(text).upper(), 1, 1),
+    "where": Function(_where, 3, 3),
     "values": Function(lambda value: list(object_of(value).values()), 1, 1),
 }
