@@ -17,7 +17,7 @@ from orchestrator.domain.refs import BlobRef
 NO_CAP_MICRO = 10**15  # a run without a budget: a billion USD
 MOCK_VENDOR = "mock"  # answers without a model, see `--mock`
 PREVIEW_CHARS = 200
-_PROMPT_FRAME_BYTES = 2_000  # of a step's prompt: line ends, the error of an earlier answer
+_PROMPT_FRAME_BYTES = 100  # of a step's prompt: line ends, the words around the error of an earlier answer
 
 
 class PipelineRunSpec(Frozen):

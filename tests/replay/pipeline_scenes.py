@@ -90,7 +90,7 @@ async def exhaustion(house: PipelineHouse, cast: Cast) -> PipelineRun:
     """The money ends in the middle."""
     steps = [llm("s0", max_tokens=1000)]
     steps += [llm(f"s{n}", f"{{s{n - 1}_output}}", max_tokens=1000) for n in range(1, 6)]
-    spec = run_spec({"steps": steps}, max_micro=7_500)
+    spec = run_spec({"steps": steps}, max_micro=5_250)
     return await _to_end(await house.start(spec), ProjectStatus.BUDGET_EXHAUSTED)
 
 
