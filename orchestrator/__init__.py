@@ -1,4 +1,4 @@
-"""Durable multi-LLM orchestrator: projects from Python (docs/python.md), the router as a library (docs/router.md)."""
+"""Durable multi-LLM orchestrator, from Python: docs/python.md; the router: docs/router.md; pipelines: docs/pipelines.md."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from orchestrator.api.values import Budget, JobSpec, ProjectState, Task, TaskResult
     from orchestrator.client.advisor import ArchitectureAdvisor
     from orchestrator.langchain import MultiLLMOrchestrator
+    from orchestrator.pipelines.executor import PipelineExecutor
+    from orchestrator.pipelines.pipeline import Pipeline
     from orchestrator.router import Router
 
 _MODULES = {
@@ -21,6 +23,8 @@ _MODULES = {
     "orchestrator.api.values": ("Budget", "JobSpec", "ProjectState", "Task", "TaskResult"),
     "orchestrator.client.advisor": ("ArchitectureAdvisor",),
     "orchestrator.langchain": ("MultiLLMOrchestrator",),
+    "orchestrator.pipelines.executor": ("PipelineExecutor",),
+    "orchestrator.pipelines.pipeline": ("Pipeline",),
     "orchestrator.router": ("Router",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
@@ -36,6 +40,8 @@ __all__ = [  # noqa: RUF022
     "JobSpec",
     "MultiLLMOrchestrator",
     "Orchestrator",
+    "Pipeline",
+    "PipelineExecutor",
     "ProjectEventBus",
     "ProjectState",
     "Router",

@@ -24,7 +24,6 @@ def as_dict(spec: PipelineSpec) -> dict[str, Any]:
 def step_as_dict(step: Step) -> dict[str, Any]:
     """A step as a file has it, in the documented order."""
     fields = _changed(step, ("name", "step_type"))
-    fields["output_key"] = step.key
     if "retry" in fields:
         policy = RetryPolicy.model_validate(fields["retry"])
         if policy == RetryPolicy(max_retries=policy.max_retries, base_delay_s=SHORT_RETRY_DELAY_S):
