@@ -84,8 +84,9 @@ def _tier(tier: PriceTier) -> dict[str, float]:
 
 
 def _capabilities(model: ModelSpec, settings: Settings) -> list[str]:
-    definition = settings.definitions.get(model.vendor)
-    caches = definition is not None and definition.capabilities.prompt_cache == "automatic"
+    definition, access = settings.definitions.get(model.vendor), settings.vendors.get(model.vendor)
+    wanted = access is not None and access.options.get("prompt_cache") == "on"
+    caches = definition is not None and definition.capabilities.caches_prompts(model.model, wanted=wanted)
     cheaper = any(tier.cached_input_micro < tier.input_micro for tier in model.prices)
     has = {
         "structured_output": model.structured_output,

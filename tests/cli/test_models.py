@@ -65,6 +65,17 @@ def test_the_table_starts_with_what_can_be_used(server: FakeVendorServer) -> Non
     assert lines[1].split()[-1] == "yes"
 
 
+def test_the_list_says_whose_prompts_are_cached(server: FakeVendorServer) -> None:
+    def cached(**extra: str) -> set[str]:
+        rows = orch("models", "--json", environment={**keys(server), **extra}).object["models"]
+        return {row["id"] for row in rows if "prompt_caching" in row["capabilities"]}
+
+    assert {GEMINI, "openai:gpt-5-mini"} <= cached()
+    assert not {HAIKU, "openai:gpt-6-luna", "yandex:aliceai-llm/latest"} & cached()
+    wanted = {"ANTHROPIC_PROMPT_CACHE": "on", "OPENAI_PROMPT_CACHE": "on", "OPENAI_API_KEY": "sk-1"}
+    assert {HAIKU, "openai:gpt-6-luna"} <= cached(**wanted)
+
+
 def test_the_users_file_changes_the_list(home: Path) -> None:
     (home / "models.yaml").write_text("models: {openai:gpt-6-luna: {prices: {input: 3, output: 4.5}}}")
     rows = {row["id"]: row for row in orch("models", "--json").object["models"]}

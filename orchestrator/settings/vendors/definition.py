@@ -52,6 +52,13 @@ class Capabilities(Frozen):
         """Whether `model` has a field for stop sequences."""
         return self.stop and not _matches(self.no_stop, model)
 
+    def caches_prompts(self, model: str, *, wanted: bool) -> bool:
+        """Whether prompts to `model` are cached; `wanted`: the user switched on what costs to write."""
+        if self.prompt_cache == "none" or wanted:
+            return self.prompt_cache != "none"
+        stopped = any(extra.stops_cache and _matches((extra.models,), model) for extra in self.extra_body)
+        return self.prompt_cache == "automatic" and not stopped
+
     def body_for(self, model: str, *, caches: bool = False) -> dict[str, Any]:
         """The extra fields of a request to `model`; `caches`: its prompt cache may be written."""
         fitting = (
