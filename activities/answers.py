@@ -10,6 +10,7 @@ from orchestrator.domain.answer_files import parse_files
 from orchestrator.domain.answer_text import AnswerError
 from orchestrator.domain.answers import (
     ArchitectureAnswer,
+    CriteriaAnswer,
     Critique,
     Evaluation,
     PlanAnswer,
@@ -17,6 +18,7 @@ from orchestrator.domain.answers import (
     Verdict,
 )
 from orchestrator.domain.apps import Dependencies
+from orchestrator.domain.criteria import MAX_CRITERIA
 from orchestrator.domain.enhancing import SUGGESTIONS, suggested, usable
 from orchestrator.domain.plan import check_plan, known_validators, planned_spec
 from orchestrator.domain.tasks import Stage
@@ -48,6 +50,9 @@ async def understand(store: ArtifactStore, request: CallRequest, text: str) -> d
         case Stage.EVALUATE:
             evaluation, notes = parse_structured(text, Evaluation)
             return {"score": evaluation.score, "notes": notes}
+        case Stage.JUDGE:
+            judged, notes = parse_structured(text, CriteriaAnswer)
+            return {"criteria": tuple(judged.results[:MAX_CRITERIA]), "notes": notes}
         case Stage.GENERATE | Stage.REVISE | Stage.REPAIR:
             return await _files(store, request, text)
 

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 NO_USAGE = "the vendor reported no usage"
-_TEMPERATURES = {Stage.EVALUATE: 0.0, Stage.CRITIQUE: 0.2, Stage.ADVISE: 0.2, Stage.ENHANCE: 0.7}
+_TEMPERATURES = {Stage.EVALUATE: 0.0, Stage.JUDGE: 0.0, Stage.CRITIQUE: 0.2, Stage.ADVISE: 0.2, Stage.ENHANCE: 0.7}
 _TEMPERATURE = 0.3
 _FIRST_DELAY_S = 0.1
 _MAX_DELAY_S = 5.0

@@ -39,6 +39,7 @@ STAGE_ACTIVITIES: dict[Stage, str] = {
     Stage.REVISE: "task.revise",
     Stage.EVALUATE: "task.evaluate",
     Stage.REPAIR: "project.repair",
+    Stage.JUDGE: "project.judge",
 }
 
 
@@ -87,6 +88,11 @@ class ModelInterface(ABC):
     @abstractmethod
     async def repair(self, request: CallRequest) -> CallResult:
         """Mend the integrated project by the findings of its checks."""
+
+    @activity.defn(name=STAGE_ACTIVITIES[Stage.JUDGE])
+    @abstractmethod
+    async def judge(self, request: CallRequest) -> CallResult:
+        """Say which of the criteria hold that no tool can decide."""
 
 
 class ToolInterface(ABC):

@@ -63,6 +63,11 @@ class ModelActivities(ModelInterface):
         """Mend the integrated project by the findings of its checks."""
         return await self._call(request)
 
+    @activity.defn(name=STAGE_ACTIVITIES[Stage.JUDGE])
+    async def judge(self, request: CallRequest) -> CallResult:
+        """Say which of the criteria hold that no tool can decide."""
+        return await self._call(request)
+
     async def _call(self, request: CallRequest) -> CallResult:
         async with heartbeats():
             return await self._calls.join(request)

@@ -17,6 +17,7 @@ from orchestrator.domain.refs import DraftRef
 from orchestrator.domain.sizes import MAX_CONTEXT_BYTES, MAX_FENCE_CHARS
 from orchestrator.scaffolds import listing
 
+_INLINE = ("attempts", "architecture", "questions", "evidence")  # sections that a request carries line by line
 _FINDINGS = TypeAdapter(list[Finding])
 _MAX_LANGUAGE_BYTES = 12
 _LANGUAGES = {
@@ -50,10 +51,8 @@ async def read_sections(store: ArtifactStore, parts: PromptParts) -> dict[str, s
         sections["critique"] = "\n".join(f"{i.file}:{i.line} {i.message}" for i in critique.issues)
     if parts.guidance:
         sections["guidance"] = "\n".join([(await store.get(ref)).decode() for ref in parts.guidance])
-    if parts.attempts:
-        sections["attempts"] = "\n".join(parts.attempts)
-    if parts.architecture:
-        sections["architecture"] = "\n".join(parts.architecture)
+    inline = {name: lines for name in _INLINE if (lines := getattr(parts, name))}
+    sections |= {name: "\n".join(lines) for name, lines in inline.items()}
     if parts.previous_error:
         sections["previous_error"] = parts.previous_error
     return sections

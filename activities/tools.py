@@ -32,6 +32,7 @@ from orchestrator.contracts.tools import (
     TextInput,
     ValidatorVerdict,
 )
+from orchestrator.domain.criteria import CriterionResult, by_tools, split_criteria
 from orchestrator.domain.enhancing import SUGGESTIONS, enhanced
 from orchestrator.domain.findings import CheckResult, CheckStatus, Finding
 from orchestrator.domain.refs import BlobRef
@@ -161,7 +162,14 @@ class ToolActivities(ToolInterface):
             paths=_paths(findings),
             summary=_summary(results),
             unsafe=self._sandbox.kind == "unsafe",
+            criteria=await self._criteria(request.criteria, results),
         )
+
+    async def _criteria(self, ref: BlobRef | None, results: Sequence[CheckResult]) -> tuple[CriterionResult, ...]:
+        if ref is None:
+            return ()
+        verdicts = {result.validator: (result.status, one_line(result.reason)) for result in results}
+        return by_tools(split_criteria((await self._store.get(ref)).decode()), verdicts)
 
     async def _kept(self, findings: Sequence[Finding]) -> BlobRef | None:
         return await self._store.put(_FINDINGS.dump_json(_shown(findings))) if findings else None

@@ -88,6 +88,7 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
                 models.revise,
                 models.evaluate,
                 models.repair,
+                models.judge,
                 steps.llm,
             ],
             interceptors=[boundary],

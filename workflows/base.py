@@ -4,8 +4,9 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts import names
-    from orchestrator.contracts.tools import ScaffoldInput, ScaffoldResult
+    from orchestrator.contracts.tools import InstallInput, InstallOutcome, ScaffoldInput, ScaffoldResult
     from orchestrator.domain.app_names import software_name
+    from orchestrator.domain.apps import joined
     from orchestrator.domain.integration import ProjectCheck
     from orchestrator.domain.refs import DraftRef
 
@@ -37,6 +38,24 @@ async def lay_out(ctx: RunContext) -> None:
     )
     assert state.scaffold is not None
     ctx.emit("scaffolded", f"{state.architecture.app_type.value}: {len(state.scaffold.draft.paths)} files")
+
+
+async def install(ctx: RunContext, drafts: tuple[DraftRef, ...]) -> None:
+    """Install what all files together need; what only imports ask for joins the manifest of the scaffold."""
+    state = ctx.state
+    if state.scaffold is None:
+        return
+    outcome: InstallOutcome = await ctx.tool(
+        names.ACTIVITY_INSTALL,
+        InstallInput(drafts=(*base(ctx), *drafts), policy=ctx.spec.dependencies),
+        InstallOutcome,
+        "packages",
+    )
+    ctx.emit("installed", outcome.summary)
+    packages = joined(state.packages, outcome.resolved)
+    if packages != state.packages:
+        state.packages, state.scaffold = packages, None
+        await lay_out(ctx)
 
 
 def drop_base(ctx: RunContext, lost: tuple[str, ...]) -> None:

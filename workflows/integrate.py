@@ -18,7 +18,8 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.routing import repair_of
     from orchestrator.domain.steps import Check, TaskStatus
 
-from workflows.base import base
+from workflows.acceptance import accept
+from workflows.base import base, install
 from workflows.context import RunContext, Stopped
 from workflows.model_calls import call_model
 from workflows.tasks import brief, context_of, note_unsafe, run_task
@@ -50,30 +51,45 @@ async def integrate(ctx: RunContext) -> None:
 
 
 async def _check(ctx: RunContext) -> ProjectCheck:
-    found = drafts(ctx.state.plan, ctx.state.tasks)
-    everything = (*base(ctx), *found.values())
-    paths = [path for draft in everything for path in draft.paths]
-    names = validators(ctx.state.plan, paths)
-    if not names or not found:
+    state, spec = ctx.state, ctx.spec
+    found = tuple(drafts(state.plan, state.tasks).values())
+    if not found:
         return ProjectCheck(passed=True, summary="nothing to check")
+    criteria = state.prepared.criteria if spec.judge_criteria and state.prepared else None
     try:
+        await install(ctx, found)
+        everything = (*base(ctx), *found)
+        paths = [path for draft in everything for path in draft.paths]
+        own = ("commands",) if spec.commands else ()
+        names = tuple(dict.fromkeys((*validators(state.plan, paths), *spec.validators, *own)))
+        if not names and criteria is None:
+            return ProjectCheck(passed=True, summary="nothing to check")
         outcome: CheckOutcome = await ctx.tool(
             ACTIVITY_CHECK,
-            CheckInput(drafts=everything, validators=names),
+            CheckInput(
+                drafts=everything,
+                validators=names,
+                policy=spec.dependencies,
+                architecture=state.architecture,
+                commands=spec.commands,
+                criteria=criteria,
+            ),
             CheckOutcome,
-            f"whole project, round {ctx.state.integration.round}",
+            f"whole project, round {state.integration.round}",
         )
     except ActivityError as error:
         return ProjectCheck(passed=True, unchecked=f"the project could not be checked: {error.cause or error}"[:200])
     note_unsafe(ctx, outcome)
-    return ProjectCheck(
+    check = ProjectCheck(
         passed=outcome.passed,
+        tools_passed=outcome.passed,
         findings=sum(v.findings for v in outcome.verdicts if v.status is CheckStatus.FAILED),
         unchecked=outcome.unchecked,
         summary=outcome.summary,
         detail=outcome.findings,
         paths=outcome.paths,
     )
+    return await accept(ctx, check, outcome)
 
 
 async def _repair_round(ctx: RunContext) -> None:

@@ -125,15 +125,16 @@ async def flush(ctx: CallContext) -> None:
     state = ctx.state
     if state.records:
         text = _json_list([record.model_dump_json() for record in state.records])
-        state.record_segments = (*state.record_segments, await _store(ctx, text))
+        state.record_segments = (*state.record_segments, await store_text(ctx, text, "log segment"))
         state.records = []
     text = _json_list([event.model_dump_json() for event in state.events])
-    state.event_segments = (*state.event_segments, await _store(ctx, text))
+    state.event_segments = (*state.event_segments, await store_text(ctx, text, "log segment"))
     state.events = []
 
 
-async def _store(ctx: CallContext, text: str) -> BlobRef:
-    stored: BlobRef = await ctx.tool(names.ACTIVITY_STORE_TEXT, TextInput(text=text), BlobRef, "log segment")
+async def store_text(ctx: CallContext, text: str, summary: str) -> BlobRef:
+    """Put a text into the store."""
+    stored: BlobRef = await ctx.tool(names.ACTIVITY_STORE_TEXT, TextInput(text=text), BlobRef, summary)
     return stored
 
 

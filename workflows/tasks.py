@@ -175,7 +175,13 @@ async def _validate(ctx: RunContext, task: TaskSpec) -> Check:
     timeouts = ctx.spec.timeouts
     handle = workflow.start_activity(
         ACTIVITY_VALIDATE,
-        CheckInput(drafts=(*base(ctx), *below, current.draft), own=current.draft.paths, validators=task.validators),
+        CheckInput(
+            drafts=(*base(ctx), *below, current.draft),
+            own=current.draft.paths,
+            validators=task.validators,
+            policy=ctx.spec.dependencies,
+            architecture=ctx.state.architecture,
+        ),
         task_queue=QUEUE_TOOLS,
         result_type=CheckOutcome,
         start_to_close_timeout=timedelta(seconds=timeouts.tool_s),

@@ -175,6 +175,7 @@ def build_spec(
         overrides=request.overrides,
         approve_plan=request.approve_plan,
         plan_only=request.plan_only,
+        judge_criteria=True,
         advise_only=request.advise_only,
         on_exhausted=request.on_exhausted,
         enhance=request.enhance,

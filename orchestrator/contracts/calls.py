@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from orchestrator.domain.answers import CriterionAnswer
 from orchestrator.domain.apps import AppType, Architecture, Dependencies
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.enhancing import Suggested
@@ -76,13 +77,15 @@ class PromptParts(Frozen):
     guidance: tuple[BlobRef, ...] = ()  # what operators want to be heeded
     attempts: tuple[str, ...] = ()  # one line per earlier attempt that fell short
     architecture: tuple[str, ...] = ()  # one line per decision
+    questions: tuple[str, ...] = ()  # numbered criteria to be judged
+    evidence: tuple[str, ...] = ()  # what the tools said, line by line
     app_type: AppType | None = None  # whose scaffold a plan builds upon
     existing: BlobRef | None = None  # what is there besides the files of tasks, as text
     previous_error: str = ""  # why the previous answer could not be used, at most 500 characters
 
 
 class StepParts(Frozen):
-    """What the prompt of a pipeline's step is made of: `pipeline` is the JSON of a PipelineSpec, `step` a name in it."""
+    """What the prompt of a pipeline's step is made of. `pipeline`: JSON of a PipelineSpec; `step`: a name in it."""
 
     pipeline: BlobRef
     step: str
@@ -146,3 +149,4 @@ class CallResult(Frozen):
     critique: CritiqueSummary | None = None
     critique_ref: BlobRef | None = None  # JSON of Critique, with its texts
     score: float | None = None
+    criteria: tuple[CriterionAnswer, ...] = ()

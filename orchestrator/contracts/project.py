@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from orchestrator.domain.apps import Architecture, ArchitectureWishes, DependencyPolicy, EnhanceMode, UserCommand
 from orchestrator.domain.base import Frozen
+from orchestrator.domain.criteria import CriterionResult
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.outcome import ProjectStatus as ProjectStatus
 from orchestrator.domain.phases import PhaseSpend
@@ -51,6 +52,7 @@ class ProjectSpec(Frozen):
     on_exhausted: OnExhausted = OnExhausted.END
     enhance: EnhanceMode = EnhanceMode.OFF
     advise: bool = False  # ask for an architecture, and start from the scaffold of its app type
+    judge_criteria: bool = False  # criteria that no tool can decide are judged by a model
     advise_only: bool = False  # end after the advice, which a resume then follows
     wishes: ArchitectureWishes = ArchitectureWishes()
     dependencies: DependencyPolicy = DependencyPolicy()
@@ -102,6 +104,7 @@ class ProjectView(Frozen):
     tasks_total: int = 0
     tasks: tuple[TaskView, ...] = ()
     spent_by_stage: dict[str, int] = {}  # of calls that belong to no task: enhance, advise, plan
+    criteria: tuple[CriterionResult, ...] = ()  # one by one, as integration found them
     architecture: Architecture | None = None  # what the plan follows, once it is decided
     manifest: BlobRef | None = None
     events: BlobRef | None = None  # the whole event log as JSONL, once the run has ended

@@ -25,7 +25,7 @@ def prompt_bound(stage: Stage, parts: PromptParts) -> int:
         + _context(parts.context)
         + (_draft(parts.draft) if parts.draft else 0)
         + sum(_blob(ref) for ref in parts.guidance)
-        + sum(_line(line) for line in (*parts.attempts, *parts.architecture))
+        + sum(_line(line) for line in (*parts.attempts, *parts.architecture, *parts.questions, *parts.evidence))
         + (SCAFFOLD_LISTING_BYTES if parts.app_type else 0)
         + _line(parts.previous_error)
     )

@@ -2,6 +2,7 @@
 
 from orchestrator.domain.apps import Architecture, Dependencies, DependencyPolicy, UserCommand
 from orchestrator.domain.base import Frozen
+from orchestrator.domain.criteria import CriterionResult
 from orchestrator.domain.findings import CheckStatus
 from orchestrator.domain.money import Usage
 from orchestrator.domain.refs import BlobRef, DraftRef
@@ -69,6 +70,7 @@ class CheckInput(Frozen):
     policy: DependencyPolicy = DependencyPolicy()
     architecture: Architecture | None = None  # says how the software is started
     commands: tuple[UserCommand, ...] = ()  # what the validator `commands` runs
+    criteria: BlobRef | None = None  # to be told one by one
 
 
 class ValidatorVerdict(Frozen):
@@ -86,6 +88,7 @@ class CheckOutcome(Frozen):
 
     verdicts: tuple[ValidatorVerdict, ...]
     findings: BlobRef | None = None  # JSON list of Finding
+    criteria: tuple[CriterionResult, ...] = ()  # as far as these verdicts decide them
     paths: tuple[str, ...] = ()
     summary: str = ""  # at most 200 characters
     unsafe: bool = False  # code ran without a sandbox because the user asked for it

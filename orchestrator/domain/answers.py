@@ -49,6 +49,9 @@ class ArchitectureAnswer(_Answer):
     rationale: Annotated[str, BeforeValidator(lambda value: one_line(str(value), RATIONALE_CHARS))] = ""
 
 
+MAX_PATCH_CHARS = 600
+
+
 class SuggestionKind(StrEnum):
     """What a suggestion is about."""
 
@@ -63,8 +66,8 @@ class Suggestion(_Answer):
     kind: SuggestionKind
     title: str = Field(min_length=1, max_length=120)
     description: str = Field(min_length=1, max_length=1000)
-    patch_project: str = Field(default="", max_length=2000)
-    patch_criteria: str = Field(default="", max_length=1000)
+    patch_project: str = Field(default="", max_length=MAX_PATCH_CHARS)
+    patch_criteria: str = Field(default="", max_length=MAX_PATCH_CHARS)
 
 
 class SuggestionsAnswer(_Answer):
@@ -126,6 +129,21 @@ class Critique(_Answer):
     score: float = Field(ge=0, le=1)
     verdict: Verdict
     issues: list[CritiqueIssue] = []
+
+
+class CriterionAnswer(_Answer):
+    """A judge's word on the criterion with this number; `file`: what would have to change for it to hold."""
+
+    number: int
+    met: bool
+    evidence: str = ""
+    file: str = ""
+
+
+class CriteriaAnswer(_Answer):
+    """Which of the criteria hold."""
+
+    results: list[CriterionAnswer]
 
 
 class Evaluation(_Answer):

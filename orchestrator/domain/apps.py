@@ -63,6 +63,14 @@ class Dependencies(Frozen):
     node: tuple[str, ...] = ()
 
 
+def joined(first: Dependencies, second: Dependencies) -> Dependencies:
+    """All packages of both."""
+    return Dependencies(
+        python=tuple(dict.fromkeys((*first.python, *second.python))),
+        node=tuple(dict.fromkeys((*first.node, *second.node))),
+    )
+
+
 class DependencyPolicy(Frozen):
     """Which packages may be installed, by normalised distribution name.
 

@@ -14,7 +14,7 @@ from orchestrator.domain.tasks import Stage, TaskType
 MAX_ASKS = 24  # an end for calls that every model keeps failing in ever new ways
 PATIENCE_S = 5.0  # a vendor that asks for a longer wait is passed over while another one is ready
 MAX_TOKEN_FACTOR = 8  # how far the output limit is raised before another model is asked
-_INVALID_LIMIT = {Stage.ENHANCE: 2, Stage.ADVISE: 2, Stage.CRITIQUE: 2, Stage.EVALUATE: 2}
+_INVALID_LIMIT = {Stage.ENHANCE: 2, Stage.ADVISE: 2, Stage.CRITIQUE: 2, Stage.EVALUATE: 2, Stage.JUDGE: 2}
 _INVALID_LIMIT_DEFAULT = 3
 _SAME_MODEL_AGAIN = 1  # invalid answers after which the same model is shown its error
 _UNSUITABLE = frozenset((FailureKind.BAD_REQUEST, FailureKind.REFUSED, FailureKind.FILTERED, FailureKind.EMPTY))

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from orchestrator.domain.answers import CriterionAnswer
 from orchestrator.domain.base import Frozen
-from orchestrator.domain.findings import CheckStatus
+from orchestrator.domain.findings import CheckStatus, Finding
+from orchestrator.domain.text import one_line
 
 JUDGED = "judged"  # no tool can tell: a model does
 MAX_CRITERIA = 40
@@ -38,6 +40,7 @@ class CriterionResult(Frozen):
     check: str
     met: bool | None = None
     evidence: str = ""
+    file: str = ""  # that would have to change, where a judge names it
 
 
 def split_criteria(text: str) -> tuple[str, ...]:
@@ -87,26 +90,23 @@ def _decided(text: str, verdicts: Mapping[str, tuple[CheckStatus, str]]) -> Crit
     return CriterionResult(text=text, check=JUDGED)
 
 
-class Judgement(Frozen):
-    """A judge's word on the criterion with this number, counted from 1."""
-
-    number: int
-    met: bool
-    evidence: str = ""
-
-
 def with_judgements(
-    results: Sequence[CriterionResult], judgements: Sequence[Judgement], judge: str
+    results: Sequence[CriterionResult], judgements: Sequence[CriterionAnswer], judge: str
 ) -> tuple[CriterionResult, ...]:
     """`results` with what a judge said of those that were still open; `judge` is its model's id."""
     said = {judgement.number: judgement for judgement in judgements}
     return tuple(
-        result.model_copy(
-            update={"met": said[number].met, "evidence": f"{judge}: {said[number].evidence}"[:_MAX_CHARS]}
-        )
+        _judged(result, said[number], judge)
         if result.check == JUDGED and result.met is None and number in said
         else result
         for number, result in enumerate(results, start=1)
+    )
+
+
+def _judged(result: CriterionResult, said: CriterionAnswer, judge: str) -> CriterionResult:
+    evidence = one_line(f"{judge}: {said.evidence}", _MAX_CHARS)
+    return result.model_copy(
+        update={"met": said.met, "evidence": evidence, "file": "" if said.met else said.file[:200]}
     )
 
 
@@ -118,3 +118,11 @@ def open_numbers(results: Sequence[CriterionResult]) -> tuple[int, ...]:
 def unmet(results: Sequence[CriterionResult]) -> tuple[CriterionResult, ...]:
     """Criteria that do not hold."""
     return tuple(result for result in results if result.met is False)
+
+
+def criteria_findings(results: Sequence[CriterionResult]) -> tuple[Finding, ...]:
+    """What a repair needs to know of criteria that do not hold."""
+    return tuple(
+        Finding(validator="criteria", path=result.file, rule="unmet", message=f"{result.text}: {result.evidence}")
+        for result in unmet(results)
+    )

@@ -15,6 +15,7 @@ class ProjectCheck(Frozen):
     """The validators' word on all files together."""
 
     passed: bool
+    tools_passed: bool = False  # what does not hold then is for a judge to say
     findings: int = 0
     unchecked: str = ""
     summary: str = ""
@@ -71,7 +72,7 @@ def after_check(
     states: Mapping[str, TaskState],
 ) -> tuple[Integration, dict[str, DraftRef]]:
     """The next state, and drafts to go back to because the round's repairs made things worse."""
-    worse = integration.best is not None and not check.passed and check.findings > integration.best.findings
+    worse = integration.best is not None and _rank(check) < _rank(integration.best)
     restored = dict(integration.before) if worse else {}
     best = integration.best if worse and integration.best else check
     base = integration.model_copy(update={"best": best, "before": {}, "authors": {}})
@@ -94,6 +95,11 @@ def after_check(
         ),
         restored,
     )
+
+
+def _rank(check: ProjectCheck) -> tuple[bool, bool, int]:
+    """The better, the greater: what tools accept is never given up for what a judge would like."""
+    return check.passed, check.tools_passed, -check.findings
 
 
 def responsible(

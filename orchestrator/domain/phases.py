@@ -32,6 +32,7 @@ _PHASES = {
     Stage.PLAN: BudgetPhase.PLANNING,
     Stage.CRITIQUE: BudgetPhase.REVIEW,
     Stage.EVALUATE: BudgetPhase.EVALUATION,
+    Stage.JUDGE: BudgetPhase.EVALUATION,
 }
 
 

@@ -35,6 +35,7 @@ _STAGE_TOKENS = {
     Stage.PLAN: 8192,
     Stage.CRITIQUE: 2048,
     Stage.EVALUATE: 512,
+    Stage.JUDGE: 4096,
 }
 _STAGE_MIN_TOKENS = {
     Stage.ENHANCE: 1024,
@@ -42,6 +43,7 @@ _STAGE_MIN_TOKENS = {
     Stage.PLAN: 2048,
     Stage.CRITIQUE: 512,
     Stage.EVALUATE: 200,
+    Stage.JUDGE: 512,
 }
 _WRITE_MIN_TOKENS = 512
 

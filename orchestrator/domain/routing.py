@@ -13,6 +13,7 @@ _STAGE_TYPES = {
     Stage.PLAN: TaskType.COMPLEX_REASONING,
     Stage.CRITIQUE: TaskType.CODE_REVIEW,
     Stage.EVALUATE: TaskType.EVALUATION,
+    Stage.JUDGE: TaskType.EVALUATION,
 }
 _WRITING = (Stage.GENERATE, Stage.REVISE, Stage.REPAIR)
 _JUDGING = (Stage.CRITIQUE, Stage.EVALUATE)

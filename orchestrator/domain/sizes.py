@@ -15,6 +15,7 @@ TEMPLATE_BYTES: dict[Stage, int] = {
     Stage.REVISE: 5_000,
     Stage.EVALUATE: 3_500,
     Stage.REPAIR: 5_500,
+    Stage.JUDGE: 3_500,
 }
 
 MAX_FENCE_CHARS = 32  # the longest fence around a shown file

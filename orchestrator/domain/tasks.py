@@ -31,6 +31,7 @@ class Stage(StrEnum):
     REVISE = "revise"
     EVALUATE = "evaluate"
     REPAIR = "repair"
+    JUDGE = "judge"
 
 
 class TaskSpec(Frozen):

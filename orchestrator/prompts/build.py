@@ -17,6 +17,8 @@ SECTIONS = (
     "architecture",  # one decision a line
     "task",  # a JSON object {id, title, type, files, prompt}
     "existing",  # files that no task writes, and installed packages
+    "questions",  # numbered criteria to be judged
+    "evidence",  # what the tools said, line by line
     "context",  # files of dependencies, as fences
     "draft",  # files, as fences
     "findings",

@@ -6,7 +6,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from orchestrator.domain.answers import ArchitectureAnswer, Critique, Evaluation, PlanAnswer, SuggestionsAnswer
+from orchestrator.domain.answers import (
+    ArchitectureAnswer,
+    CriteriaAnswer,
+    Critique,
+    Evaluation,
+    PlanAnswer,
+    SuggestionsAnswer,
+)
 from orchestrator.domain.apps import AppType
 from orchestrator.domain.plan import KNOWN_VALIDATORS
 from orchestrator.domain.tasks import Stage
@@ -17,6 +24,7 @@ _ANSWERS: dict[Stage, type[BaseModel]] = {
     Stage.PLAN: PlanAnswer,
     Stage.CRITIQUE: Critique,
     Stage.EVALUATE: Evaluation,
+    Stage.JUDGE: CriteriaAnswer,
 }
 
 

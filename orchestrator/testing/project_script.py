@@ -8,6 +8,8 @@ from pydantic import Field
 
 from orchestrator.domain.answers import (
     ArchitectureAnswer,
+    CriteriaAnswer,
+    CriterionAnswer,
     Critique,
     CritiqueIssue,
     Evaluation,
@@ -22,6 +24,7 @@ from orchestrator.domain.tasks import Stage, TaskType
 from orchestrator.testing.vendor_script import Reply, Rule, VendorRequest
 
 _TASK_ID = re.compile(r"^<task-[0-9a-f]{12}>\nid: (?P<id>\S+)$", re.MULTILINE)
+_QUESTIONS = re.compile(r"^<criteria-([0-9a-f]{12})>\n(?P<lines>\d+\. .*?)\n</criteria-\1>$", re.MULTILINE | re.DOTALL)
 _WRITES_FILES = (Stage.GENERATE, Stage.REVISE, Stage.REPAIR)
 
 
@@ -66,6 +69,8 @@ class ProjectScript(Frozen):
             return Reply(text=self.architecture.model_dump_json(), latency_ms=self.latency_ms)
         if request.stage == Stage.PLAN:
             return Reply(text=self.plan().model_dump_json(), latency_ms=self.latency_ms)
+        if request.stage == Stage.JUDGE:
+            return Reply(text=all_met(request.prompt).model_dump_json(), latency_ms=self.latency_ms)
         name = task_of(request)
         task = next((task for task in self.tasks if task.id == name), None)
         if task is None:
@@ -121,6 +126,13 @@ class ProjectScript(Frozen):
             issues = [CritiqueIssue(message="Say it better.")]
             return Critique(score=0.6, verdict=Verdict.REVISE, issues=issues)
         return Critique(score=self.score, verdict=Verdict.APPROVE)
+
+
+def all_met(prompt: str) -> CriteriaAnswer:
+    """A judge's answer to a prompt: every criterion that it asks for holds."""
+    asked = _QUESTIONS.search(prompt)
+    numbers = [int(line.split(".", 1)[0]) for line in asked["lines"].splitlines()] if asked else []
+    return CriteriaAnswer(results=[CriterionAnswer(number=n, met=True, evidence="scripted") for n in numbers])
 
 
 def task_of(request: VendorRequest) -> str:

@@ -2,11 +2,11 @@
 
 import pytest
 
+from orchestrator.domain.answers import CriterionAnswer
 from orchestrator.domain.criteria import (
     JUDGED,
     MAX_CRITERIA,
     CriterionResult,
-    Judgement,
     by_tools,
     checked_by,
     open_numbers,
@@ -79,9 +79,9 @@ def test_tools_decide_what_they_can_and_judges_the_rest() -> None:
     ]
     assert open_numbers(results) == (3, 4)
     said = [
-        Judgement(number=1, met=False),
-        Judgement(number=4, met=False, evidence="no login"),
-        Judgement(number=9, met=True),
+        CriterionAnswer(number=1, met=False),
+        CriterionAnswer(number=4, met=False, evidence="no login"),
+        CriterionAnswer(number=9, met=True),
     ]
     results = with_judgements(results, said, "v:m")
     assert results[0].met, "a judge has no say where a tool decided"

@@ -18,6 +18,8 @@ from orchestrator.contracts.sizes import prompt_bound
 from orchestrator.domain.answer_files import parse_files
 from orchestrator.domain.answers import (
     ArchitectureAnswer,
+    CriteriaAnswer,
+    CriterionAnswer,
     Critique,
     CritiqueIssue,
     Evaluation,
@@ -48,8 +50,9 @@ ANSWERS: dict[Stage, BaseModel] = {
     Stage.PLAN: PLAN,
     Stage.CRITIQUE: Critique(score=0.5, verdict=Verdict.REVISE, issues=[CritiqueIssue(message="m")]),
     Stage.EVALUATE: Evaluation(score=1.0),
+    Stage.JUDGE: CriteriaAnswer(results=[CriterionAnswer(number=1, met=True, evidence="e")]),
 }
-OF_A_TASK = set(SECTIONS) - {"architecture"}
+OF_A_TASK = set(SECTIONS) - {"architecture", "questions", "evidence"}
 SHOWN = {
     Stage.ENHANCE: {"project", "criteria", "previous_error"},
     Stage.ADVISE: {"project", "criteria", "architecture", "previous_error"},
@@ -59,6 +62,7 @@ SHOWN = {
     Stage.REVISE: OF_A_TASK,
     Stage.EVALUATE: OF_A_TASK - {"findings", "critique", "attempts"},
     Stage.REPAIR: OF_A_TASK,
+    Stage.JUDGE: {"project", "questions", "evidence", "context", "previous_error"},
 }
 
 

@@ -282,6 +282,7 @@ def _workers(
         models.revise,
         models.evaluate,
         models.repair,
+        models.judge,
     ]
     others: list[Callable[..., Any]] = [
         tools.prepare,

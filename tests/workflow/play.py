@@ -18,7 +18,7 @@ from orchestrator.domain.errors import FailureKind, Fate
 from orchestrator.domain.money import Usage
 from orchestrator.domain.tasks import Stage, TaskType
 from orchestrator.providers.base import FinishReason, ModelAnswer, ModelRequest, ProviderError
-from orchestrator.testing.project_script import fences
+from orchestrator.testing.project_script import all_met, fences
 from orchestrator.testing.scripted import Reply, ScriptedProvider, task_of
 
 DEADLINE_S = 30.0
@@ -189,6 +189,8 @@ class Play:
                 return PlanAnswer(tasks=list(self.tasks))
             case Stage.CRITIQUE:
                 return Critique(score=self.score, verdict=Verdict.APPROVE)
+            case Stage.JUDGE:
+                return all_met(request.prompt)
             case Stage.EVALUATE:
                 return Evaluation(score=self.score)
             case Stage.GENERATE | Stage.REVISE | Stage.REPAIR:

@@ -1,13 +1,36 @@
 """What the software starts from: the scaffold of its kind, the user's own files, the plan's packages."""
 
+from collections.abc import Callable
+from typing import Any
+
+from temporalio import activity
+
+from activities.model_calls import ModelActivities
 from orchestrator.artifacts.manifest import read_file, read_manifest, write_draft
+from orchestrator.contracts import names
 from orchestrator.contracts.project import ProjectStatus
+from orchestrator.contracts.tools import InstallInput, InstallOutcome, ValidatorVerdict
 from orchestrator.domain.answers import PlanAnswer, PlannedPackages
-from orchestrator.domain.apps import AppType, ArchitectureWishes
+from orchestrator.domain.apps import AppType, ArchitectureWishes, Dependencies
+from orchestrator.domain.findings import CheckStatus
 from orchestrator.domain.tasks import Stage
 from tests.workflow.conftest import Opened
 from tests.workflow.harness import spec
 from tests.workflow.play import Play, text_task
+
+_NOTHING_WRONG = ValidatorVerdict(validator="dependencies", status=CheckStatus.PASSED)
+
+
+@activity.defn(name=names.ACTIVITY_INSTALL)
+async def _install(request: InstallInput) -> InstallOutcome:
+    """Installs nothing; some file imports attrs, which nobody declares."""
+    return InstallOutcome(verdict=_NOTHING_WRONG, resolved=Dependencies(python=("attrs==25.4.0",)))
+
+
+def install(_: ModelActivities) -> Callable[..., Any]:
+    """Stands in for the activity of this name."""
+    return _install
+
 
 LIBRARY = ArchitectureWishes(app_type=AppType.LIBRARY)
 
@@ -16,7 +39,7 @@ async def test_a_project_starts_from_the_scaffold_of_its_kind(opened: Opened) ->
     tasks = [text_task("core", files=["core.md"]), text_task("ignore", "core", files=[".gitignore"])]
     play = Play(*tasks)
     play.on(Stage.PLAN, reply=PlanAnswer(tasks=tasks, packages=PlannedPackages(python=["httpx>=0.28"])))
-    async with opened(play) as house:
+    async with opened(play, instead=install) as house:
         view = await house.play(spec(wishes=LIBRARY))
         assert view.manifest is not None
         files = {f.path: f for f in (await read_manifest(house.store, view.manifest)).files}
@@ -25,6 +48,7 @@ async def test_a_project_starts_from_the_scaffold_of_its_kind(opened: Opened) ->
     assert view.status is ProjectStatus.SUCCESS, view.reason
     assert {"core.md", "README.md", "pyproject.toml", "Dockerfile"} <= set(files)
     assert b"httpx>=0.28" in pyproject
+    assert b"attrs==25.4.0" in pyproject, "what is imported is declared"
     assert b"__pycache__" not in own, "a task's file wins"
     (planned,) = play.requests(Stage.PLAN)
     assert "pyproject.toml" in planned.request.sections["existing"]
@@ -38,7 +62,7 @@ async def test_packages_must_be_names(opened: Opened) -> None:
     play = Play(*tasks)
     bad = PlanAnswer(tasks=tasks, packages=PlannedPackages(python=["--index-url=http://evil.example x"]))
     play.on(Stage.PLAN, reply=bad, times=1)
-    async with opened(play) as house:
+    async with opened(play, instead=install) as house:
         view = await house.play(spec(wishes=LIBRARY))
     assert view.status is ProjectStatus.SUCCESS, view.reason
     _, second = play.requests(Stage.PLAN)

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from orchestrator.domain.answers import Critique, CritiqueIssue, Evaluation, SuggestionsAnswer, Verdict
+from orchestrator.domain.answers import (
+    CriteriaAnswer,
+    CriterionAnswer,
+    Critique,
+    CritiqueIssue,
+    Evaluation,
+    SuggestionsAnswer,
+    Verdict,
+)
 from orchestrator.domain.pipeline_attempts import PipelineStage
 from orchestrator.domain.tasks import Stage
 from orchestrator.providers.base import ModelRequest
@@ -48,6 +56,8 @@ class Answerer:
                 return _as_json(software.plan(), request)
             case Stage.CRITIQUE:
                 return _as_json(self._critique(request, software), request)
+            case Stage.JUDGE:
+                return _as_json(_judgement(request), request)
             case Stage.EVALUATE:
                 return _as_json(self._evaluation(request, software), request)
             case Stage.GENERATE:
@@ -93,6 +103,14 @@ class Answerer:
 
     def _goes_wrong(self, share: float) -> bool:
         return self.rng.random() < share * (1 - self.model.quality)
+
+
+def _judgement(request: ModelRequest) -> CriteriaAnswer:
+    """Simulated models find that all criteria hold: every surface says that they are simulated."""
+    lines = request.sections.get("questions", "").splitlines()
+    numbers = [int(line.split(".", 1)[0]) for line in lines]
+    said = "simulated models take it as met; nobody has read the files"
+    return CriteriaAnswer(results=[CriterionAnswer(number=number, met=True, evidence=said) for number in numbers])
 
 
 def _task_files(request: ModelRequest) -> list[str]:
