@@ -1,4 +1,4 @@
-"""Durable multi-LLM orchestrator, from Python: docs/python.md; the router: docs/router.md; pipelines: docs/pipelines.md."""
+"""Durable multi-LLM orchestrator (docs/python.md), its router (docs/router.md) and pipelines (docs/pipelines.md)."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -58,13 +58,14 @@ class _Executor:
         return executor
 
     async def _run(self, pipeline: Pipeline, initial_input: Mapping[str, JsonValue] | None) -> PipelineResult:
-        inputs = given(pipeline.plan(), initial_input or {})
+        plan = pipeline.plan()
+        inputs = given(plan, initial_input or {})
         source = self._open()
         retry = self._retry.policy() if self._retry is not None else None
         budget = None if pipeline.budget is None else micro(pipeline.budget)
         calls = LocalCalls(source, budget, retry, self._watching.clock, self._watching.sleep)
         try:
-            return await LocalRun(pipeline, inputs, calls, self._watching).run()
+            return await LocalRun(pipeline, plan, inputs, calls, self._watching).run()
         finally:
             await source.aclose()
 

@@ -26,7 +26,7 @@ from orchestrator.domain.pipeline_machine import (
     tested,
 )
 from orchestrator.domain.pipeline_outcome import pipeline_ending
-from orchestrator.domain.pipeline_plan import step_name
+from orchestrator.domain.pipeline_plan import PipelinePlan, step_name
 from orchestrator.domain.pipeline_state import FINAL, PipelineState, StepState, StepStatus, needed
 from orchestrator.domain.refs import BlobRef, blob_ref
 from orchestrator.domain.text import one_line
@@ -72,14 +72,19 @@ class _Values:
 
 
 class LocalRun:
-    """A run of `pipeline` with these inputs, which are complete. It can be run once."""
+    """A run of `pipeline`, whose plan is `plan`, with these inputs, which are complete. It can be run once."""
 
     def __init__(
-        self, pipeline: Pipeline, inputs: Mapping[str, JsonValue], calls: LocalCalls, watching: Watching
+        self,
+        pipeline: Pipeline,
+        plan: PipelinePlan,
+        inputs: Mapping[str, JsonValue],
+        calls: LocalCalls,
+        watching: Watching,
     ) -> None:
         self._pipeline = pipeline
         self._functions = pipeline.functions
-        self._plan = pipeline.plan()
+        self._plan = plan
         self._calls = calls
         self._watching = watching
         self._values = _Values()
