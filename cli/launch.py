@@ -73,6 +73,7 @@ class StartOptions:
     dry_run: str | None
     app_type: str | None
     no_enhance: bool
+    no_advise: bool
     detach: bool
     no_input: bool
     json_output: bool
@@ -132,7 +133,7 @@ def request_from(options: StartOptions, file: ProjectFile) -> ProjectRequest:
             "--on-exhausted", options.on_exhausted, file.on_exhausted, OnExhausted.END.value, parse_on_exhausted
         ),
         enhance=_enhance(options, file),
-        advise=file.advise is not False,
+        advise=file.advise is not False and not options.no_advise,
         wishes=_wishes(options, file),
         dependencies=file.dependencies,
         validators=file.validators,
@@ -184,6 +185,7 @@ def _resume_options(options: StartOptions) -> ResumeOptions:
         "--new-project": options.new_project,
         "--app-type": options.app_type,
         "--no-enhance": options.no_enhance,
+        "--no-advise": options.no_advise,
         "--dry-run": options.dry_run is not None,
     }
     for flag, value in given.items():

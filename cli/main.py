@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -86,12 +87,16 @@ def _report(error: Exception) -> int:
     return 2 if isinstance(error, UserInputError) else 1
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Entry point; never returns."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    code = run(sys.argv[1:])
+    finish(run(sys.argv[1:]))
+
+
+def finish(code: int) -> NoReturn:
+    """Leave the process with `code`, all output written."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -56,6 +56,9 @@ def start(
     no_enhance: Annotated[
         bool, typer.Option("--no-enhance", help="Take the project text as it is written: ask for no suggestions.")
     ] = False,
+    no_advise: Annotated[
+        bool, typer.Option("--no-advise", help="Plan without advice on the architecture, and without a scaffold.")
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return once the run has started.")] = False,
     no_input: NoInput = False,
     json_output: Json = False,
@@ -89,6 +92,7 @@ def start(
         dry_run=dry_run,
         app_type=app_type,
         no_enhance=no_enhance,
+        no_advise=no_advise,
         detach=detach,
         no_input=no_input,
         json_output=json_output,
