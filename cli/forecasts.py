@@ -68,7 +68,7 @@ def outlook_object(outlook: Outlook) -> dict[str, Any]:
         "input_tokens": total(item.input_tokens for item in made.items).model_dump(),
         "output_tokens": total(item.output_tokens for item in made.items).model_dump(),
         "assumptions": list(outlook.assumptions),
-        "stages": [_stage_object(outlook, stage) for stage in Stage],
+        "stages": [_stage_object(outlook, stage) for stage in _stages(outlook)],
         "tasks": [_task_object(task, made) for task in outlook.tasks],
         "critical_path": list(made.critical_path) if outlook.tasks else [],
         "mermaid": mermaid(outlook.tasks, made.critical_path) if outlook.tasks else None,
@@ -130,7 +130,7 @@ def _time(wall: Seconds) -> str:
 
 def _stage_rows(outlook: Outlook) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("stage", "calls", "low", "expected", "high", "models")]
-    for stage in Stage:
+    for stage in _stages(outlook):
         items = _items(outlook, stage)
         calls = _calls(total(item.calls_percent for item in items))
         models = ", ".join(dict.fromkeys(item.models[0] for item in items if item.models))
@@ -158,7 +158,7 @@ def _about(micro: int) -> str:
 
 def _bases(outlook: Outlook) -> list[str]:
     """One line per stage and way of working: how many tasks, how often, how much, whose price."""
-    return [f"{stage.value}: {basis}" for stage in Stage for basis in _stage_basis(outlook, stage)]
+    return [f"{stage.value}: {basis}" for stage in _stages(outlook) for basis in _stage_basis(outlook, stage)]
 
 
 def _stage_basis(outlook: Outlook, stage: Stage) -> list[str]:
@@ -167,6 +167,11 @@ def _stage_basis(outlook: Outlook, stage: Stage) -> list[str]:
     for item in _items(outlook, stage):
         found[item.basis] = found.get(item.basis, 0) + counts.get(item.owner, 0)
     return [f"{count} task(s) of {basis}" if count else basis for basis, count in found.items()]
+
+
+def _stages(outlook: Outlook) -> list[Stage]:
+    """Those that the project goes through."""
+    return [stage for stage in Stage if _items(outlook, stage)]
 
 
 def _items(outlook: Outlook, stage: Stage) -> Sequence[Item]:

@@ -7,11 +7,11 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.calls import PromptParts
     from orchestrator.contracts.tools import ApplyInput, ApplyResult
     from orchestrator.domain.advising import (
-        LONG_TEXT_BYTES,
         architecture_lines,
         decided,
         described,
         is_settled,
+        type_of_brief,
     )
     from orchestrator.domain.app_names import software_name
     from orchestrator.domain.apps import Architecture, ArchitectureWishes, EnhanceMode
@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.enhancing import Enhancement
     from orchestrator.domain.outcome import ProjectStatus
     from orchestrator.domain.routing import Work
-    from orchestrator.domain.tasks import PROJECT, Stage, TaskType
+    from orchestrator.domain.tasks import PROJECT, Stage
 
 from workflows import views
 from workflows.context import RunContext
@@ -142,8 +142,5 @@ def _texts(ctx: RunContext) -> PromptParts:
 
 
 def _work(ctx: RunContext, stage: Stage) -> Work:
-    """A long text is one for a model that reasons."""
     parts = _texts(ctx)
-    is_long = parts.project.size + parts.criteria.size > LONG_TEXT_BYTES
-    task_type = TaskType.COMPLEX_REASONING if is_long else TaskType.CODE_REVIEW
-    return Work(task=PROJECT, type=task_type, stage=stage)
+    return Work(task=PROJECT, type=type_of_brief(parts.project.size + parts.criteria.size), stage=stage)

@@ -2,10 +2,11 @@
 
 from orchestrator.domain.answers import ArchitectureAnswer
 from orchestrator.domain.app_facts import facts
-from orchestrator.domain.apps import AppType, Architecture, ArchitectureWishes
+from orchestrator.domain.apps import AppType, Architecture, ArchitectureWishes, EnhanceMode
+from orchestrator.domain.tasks import Stage, TaskType
 from orchestrator.domain.text import one_line
 
-LONG_TEXT_BYTES = 300  # about fifty words
+_LONG_TEXT_BYTES = 300  # about fifty words
 _MAX_STACK = 12
 _SHOWN_CHARS = 40
 _OTHER_NAMES = {
@@ -37,6 +38,11 @@ _LABELS = {
 }
 
 
+def type_of_brief(text_bytes: int) -> TaskType:
+    """The kind of work that suggestions and advice are: a long text is one for a model that reasons."""
+    return TaskType.COMPLEX_REASONING if text_bytes > _LONG_TEXT_BYTES else TaskType.CODE_REVIEW
+
+
 def app_type_of(name: str) -> AppType | None:
     """The type that `name` means, however it is spelt; None where there is no such type."""
     plain = "_".join("".join(ch if ch.isalnum() else " " for ch in name.lower()).split())
@@ -58,6 +64,14 @@ def advice(answer: ArchitectureAnswer) -> tuple[Architecture, tuple[str, ...]]:
 def is_settled(wishes: ArchitectureWishes) -> bool:
     """Whether the user has decided everything, so that nobody needs to be asked."""
     return None not in wishes.model_dump().values()
+
+
+def stages_before_plan(enhance: EnhanceMode, wishes: ArchitectureWishes, *, advise: bool) -> tuple[Stage, ...]:
+    """The calls that a run makes before its plan, in their order."""
+    return (
+        *((Stage.ENHANCE,) if enhance is not EnhanceMode.OFF else ()),
+        *((Stage.ADVISE,) if advise and not is_settled(wishes) else ()),
+    )
 
 
 def decided(wishes: ArchitectureWishes, advised: Architecture | None, name: str) -> Architecture:

@@ -9,6 +9,7 @@ holds for them as well.
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
+from orchestrator.domain.advising import type_of_brief
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.candidates import Role, candidates_of
 from orchestrator.domain.forecast_time import Pace, wall_time
@@ -26,12 +27,14 @@ from orchestrator.domain.workload import (
     Range,
     StageLoad,
     TaskSize,
+    brief_load,
     plan_load,
     task_loads,
+    text_size,
     total,
 )
 
-PLAN = "plan"  # owner of the planning call
+PLAN = "plan"  # owner of the planning call, and of those before it
 
 
 class Risk(StrEnum):
@@ -99,25 +102,29 @@ def forecast(
     models: ProjectModels,
     concurrency: int,
     planned_micro: int | None = None,
+    before: Sequence[Stage] = (),
 ) -> Forecast:
     """The forecast of a project whose texts have `text_bytes` bytes, `concurrency` tasks at a time.
 
-    `planned_micro`: the plan is there, and cost this much. Raises NoModelError.
+    `before`: ENHANCE and ADVISE, as far as the run asks for them before its plan. `planned_micro`: the plan is there,
+    and cost this much with all before it. Raises NoModelError.
     """
     priced = models.model_copy(update={"models": tuple(m for m in models.models if m.prices)})
     if not priced.models:
         raise NoModelError("no usable model has a known price")
     pace = Pace.of(priced.models[0])
-    plan = _plan_item(tasks, text_bytes, priced, planned_micro)
-    items = [plan]
+    text = text_size(text_bytes, enhanced=Stage.ENHANCE in before)
+    first = [] if planned_micro is not None else _brief_items(before, text_bytes, text, priced)
+    plan = _plan_item(tasks, text, priced, planned_micro)
+    items = [*first, plan]
     stages: dict[str, dict[Stage, tuple[Range, Range]]] = {}
     for task in tasks:
         stages[task.id] = {}
-        for load in task_loads(task, text_bytes):
+        for load in task_loads(task, text):
             item, output = _item(task, load, priced)
             items.append(item)
             stages[task.id][load.stage] = (load.calls_percent, output)
-    planning = None if planned_micro is not None else plan.output_tokens
+    planning = () if planned_micro is not None else tuple(item.output_tokens for item in items[: len(first) + 1])
     wall = wall_time(tasks, stages, planning, concurrency, pace)
     path = critical_path(tasks, lambda task: pace.task_s(stages[task.id])[1] * task.depth.expected)
     return Forecast(items=tuple(items), wall_s=Seconds(low=wall[0], expected=wall[1], high=wall[2]), critical_path=path)
@@ -130,7 +137,33 @@ def risk(low: float, high: float, limit: float) -> Risk:
     return Risk.CANNOT_FIT if low > limit else Risk.MAY_EXCEED
 
 
-def _plan_item(tasks: Sequence[TaskSize], text_bytes: int, models: ProjectModels, planned_micro: int | None) -> Item:
+def _brief_items(stages: Sequence[Stage], text_bytes: int, text: Range, models: ProjectModels) -> list[Item]:
+    """The calls before the plan; that for suggestions reads the texts as they are."""
+    items = []
+    task_type = type_of_brief(text_bytes)
+    for stage in stages:
+        size = text_size(text_bytes, enhanced=False) if stage is Stage.ENHANCE else text
+        items.append(_single(brief_load(stage, task_type, size), task_type, models))
+    return items
+
+
+def _single(load: StageLoad, task_type: TaskType, models: ProjectModels) -> Item:
+    """One call of the project's own."""
+    candidates = candidates_of(Role.PLANNER, "project", task_type, load.stage, models)
+    cost, output = _cost(load, candidates.first, candidates.possible)
+    return Item(
+        owner=PLAN,
+        stage=load.stage,
+        models=_ids(candidates.first, candidates.possible),
+        calls_percent=load.calls_percent,
+        input_tokens=load.input_tokens,
+        output_tokens=output,
+        cost_micro=cost,
+        basis=f"1 call, {output.expected:,} output tokens, {_price(candidates.first)}",
+    )
+
+
+def _plan_item(tasks: Sequence[TaskSize], text: Range, models: ProjectModels, planned_micro: int | None) -> Item:
     if planned_micro is not None:
         return Item(
             owner=PLAN,
@@ -142,19 +175,7 @@ def _plan_item(tasks: Sequence[TaskSize], text_bytes: int, models: ProjectModels
             cost_micro=Range(low=planned_micro, expected=planned_micro, high=planned_micro),
             basis="spent already",
         )
-    load = plan_load(tasks, text_bytes)
-    candidates = candidates_of(Role.PLANNER, "project", TaskType.COMPLEX_REASONING, Stage.PLAN, models)
-    cost, output = _cost(load, candidates.first, candidates.possible)
-    return Item(
-        owner=PLAN,
-        stage=Stage.PLAN,
-        models=_ids(candidates.first, candidates.possible),
-        calls_percent=load.calls_percent,
-        input_tokens=load.input_tokens,
-        output_tokens=output,
-        cost_micro=cost,
-        basis=f"1 call, {output.expected:,} output tokens, {_price(candidates.first)}",
-    )
+    return _single(plan_load(tasks, text), TaskType.COMPLEX_REASONING, models)
 
 
 _ROLES: Mapping[Stage, tuple[Role, ...]] = {

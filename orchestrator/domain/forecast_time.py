@@ -52,12 +52,12 @@ SIMULATED_PACE = Pace(latency_s=(0.0, 0.3, 1.0), tokens_per_s=(1e6, 1e6, 1e6), c
 def wall_time(
     tasks: Sequence[TaskSize],
     stages: Mapping[str, Stages],
-    planning: Range | None,
+    planning: Sequence[Range],
     concurrency: int,
     pace: Pace,
 ) -> Bounds:
-    """The whole run. `stages` by task; `planning` are the output tokens of the plan, None where it is there."""
-    plan_s = pace.call_s(planning) if planning else (0.0, 0.0, 0.0)
+    """The whole run. `stages` by task; `planning`: output tokens of the calls up to the plan, one after the other."""
+    calls_s = [pace.call_s(output) for output in planning]
     times = {task.id: pace.task_s(stages[task.id]) for task in tasks}
     found = []
     for index in range(3):
@@ -70,7 +70,8 @@ def wall_time(
         work_s = sum(times[task.id][index] * _values(task.count)[index] for task in tasks) / concurrency
         # Whatever the order, no schedule that leaves no slot idle takes longer than both together.
         tasks_s = path_s + work_s if index == 2 else max(path_s, work_s)
-        found.append(round(plan_s[index] + tasks_s + _integration_s(tasks, stages, concurrency, pace, index), 1))
+        plan_s = sum(call_s[index] for call_s in calls_s)
+        found.append(round(plan_s + tasks_s + _integration_s(tasks, stages, concurrency, pace, index), 1))
     return found[0], found[1], found[2]
 
 

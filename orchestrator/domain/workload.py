@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from orchestrator.domain.answers import PlannedTask
+from orchestrator.domain.answers import MAX_PATCH_CHARS, PlannedTask
 from orchestrator.domain.base import Frozen
+from orchestrator.domain.enhancing import MAX_SUGGESTIONS
 from orchestrator.domain.integration import MAX_ROUNDS
 from orchestrator.domain.plan import named_files
 from orchestrator.domain.quality import RULES, output_tokens
@@ -25,7 +26,8 @@ _EXPECTED_OUTPUT = {
     TaskType.SUMMARIZATION: 400,
     TaskType.EVALUATION: 400,
 }
-_EXPECTED_STAGE_OUTPUT = {Stage.CRITIQUE: 400, Stage.EVALUATE: 120}
+_EXPECTED_STAGE_OUTPUT = {Stage.ENHANCE: 500, Stage.ADVISE: 250, Stage.CRITIQUE: 400, Stage.EVALUATE: 120}
+_EXPECTED_PATCHES_BYTES = 600  # what suggestions add to the texts
 _EXPECTED_FINDINGS_TOKENS = 300
 _PLAN_OVERHEAD_TOKENS, _PLAN_TOKENS_PER_TASK = 100, 220
 
@@ -98,20 +100,38 @@ def task_size(task: PlannedTask) -> TaskSize:
     )
 
 
-def plan_load(tasks: Sequence[TaskSize], text_bytes: int) -> StageLoad:
-    """The planning call of a project whose texts have `text_bytes` bytes."""
+def text_size(text_bytes: int, *, enhanced: bool) -> Range:
+    """Bytes of the project's texts as later prompts show them; `enhanced`: with suggestions for them."""
+    if not enhanced:
+        return Range(low=text_bytes, expected=text_bytes, high=text_bytes)
+    most = MAX_SUGGESTIONS * 2 * (MAX_PATCH_CHARS + 1)
+    return Range(low=text_bytes, expected=text_bytes + _EXPECTED_PATCHES_BYTES, high=text_bytes + most)
+
+
+def brief_load(stage: Stage, task_type: TaskType, text: Range) -> StageLoad:
+    """A call for suggestions or for an architecture, of a project with texts of this size."""
+    return StageLoad(
+        stage=stage,
+        calls_percent=Range(low=100, expected=100, high=100),
+        input_tokens=_read(TEMPLATE_BYTES[stage] + 2 * LINE_BYTES, text),
+        output_tokens=_output(stage, task_type),
+    )
+
+
+def plan_load(tasks: Sequence[TaskSize], text: Range) -> StageLoad:
+    """The planning call of a project with texts of this size."""
     most = output_tokens(Stage.PLAN, TaskType.COMPLEX_REASONING)
     count = total(task.count for task in tasks)
     expected = min(most, _PLAN_OVERHEAD_TOKENS + _PLAN_TOKENS_PER_TASK * count.expected)
     return StageLoad(
         stage=Stage.PLAN,
         calls_percent=Range(low=100, expected=100, high=100),
-        input_tokens=_text(TEMPLATE_BYTES[Stage.PLAN] + text_bytes + 2 * LINE_BYTES),
+        input_tokens=_read(TEMPLATE_BYTES[Stage.PLAN] + 2 * LINE_BYTES, text),
         output_tokens=Range(low=expected // SMALL_SHARE, expected=expected, high=most),
     )
 
 
-def task_loads(task: TaskSize, text_bytes: int) -> tuple[StageLoad, ...]:
+def task_loads(task: TaskSize, text: Range) -> tuple[StageLoad, ...]:
     """All stages of one task (of the group); EVALUATE is one judge's."""
     most = RULES[task.type].max_iterations
     calls = {
@@ -126,7 +146,7 @@ def task_loads(task: TaskSize, text_bytes: int) -> tuple[StageLoad, ...]:
         StageLoad(
             stage=stage,
             calls_percent=percent,
-            input_tokens=_input(task, text_bytes, stage),
+            input_tokens=_input(task, text, stage),
             output_tokens=_output(stage, task.type),
         )
         for stage, percent in calls.items()
@@ -139,10 +159,10 @@ def _output(stage: Stage, task_type: TaskType) -> Range:
     return Range(low=expected // SMALL_SHARE, expected=expected, high=most)
 
 
-def _input(task: TaskSize, text_bytes: int, stage: Stage) -> Range:
+def _input(task: TaskSize, text: Range, stage: Stage) -> Range:
     own = _draft(_output(Stage.GENERATE, task.type), task.files)
     other = _draft(_output(Stage.GENERATE, TaskType.CODE_GENERATION), task.files)
-    read = _text(TEMPLATE_BYTES[stage] + text_bytes + task.brief_bytes + 2 * LINE_BYTES)
+    read = _read(TEMPLATE_BYTES[stage] + task.brief_bytes + 2 * LINE_BYTES, text)
     read += Range(
         low=task.reads.low * other.low,
         expected=task.reads.expected * other.expected,
@@ -180,8 +200,10 @@ def _retokenized(tokens: int) -> int:
     return -(-tokens * RETOKENIZED_PERCENT // 100)
 
 
-def _text(size_bytes: int) -> Range:
-    low, expected, high = (-(-size_bytes // per_token) for per_token in BYTES_PER_TOKEN)
+def _read(fixed_bytes: int, text: Range) -> Range:
+    """Tokens of a prompt: the project's texts, and what is always there."""
+    sizes = (fixed_bytes + size for size in (text.low, text.expected, text.high))
+    low, expected, high = (-(-size // per_token) for size, per_token in zip(sizes, BYTES_PER_TOKEN, strict=True))
     return Range(low=low, expected=expected, high=high)
 
 

@@ -233,6 +233,23 @@ def test_the_bound_of_findings_is_that_of_the_checks() -> None:
     assert MOST_FINDINGS_BYTES == MAX_FINDINGS_BYTES
 
 
+def test_suggestions_and_advice_are_paid_and_make_later_prompts_longer() -> None:
+    models = ProjectModels(models=(model("v:m"),), routing={})
+    tasks = sizes([planned(1, TaskType.CODE_GENERATION, [])])
+    without = forecast(tasks, TEXT_BYTES, models, 8)
+    made = forecast(tasks, TEXT_BYTES, models, 8, before=(Stage.ENHANCE, Stage.ADVISE))
+    assert_ordered(made)
+    assert [item.stage for item in made.items[:3]] == [Stage.ENHANCE, Stage.ADVISE, Stage.PLAN]
+    assert {item.owner for item in made.items[:3]} == {PLAN}
+    assert made.of_stage(Stage.PLAN).low == without.of_stage(Stage.PLAN).low
+    assert made.of_stage(Stage.PLAN).high > without.of_stage(Stage.PLAN).high
+    assert made.of_stage(Stage.GENERATE).expected > without.of_stage(Stage.GENERATE).expected
+    assert made.wall_s.expected > without.wall_s.expected
+    planned_already = forecast(tasks, TEXT_BYTES, models, 8, planned_micro=77, before=(Stage.ENHANCE,))
+    assert planned_already.of_owner(PLAN).high == 77
+    assert planned_already.of_stage(Stage.GENERATE) == made.of_stage(Stage.GENERATE)
+
+
 def test_what_was_spent_on_the_plan_is_known() -> None:
     models = ProjectModels(models=(model("v:m"),), routing={})
     made = forecast(sizes([planned(1, TaskType.CODE_GENERATION, [])]), TEXT_BYTES, models, 8, planned_micro=77)
