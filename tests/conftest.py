@@ -33,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     home = Path(tempfile.mkdtemp(prefix="orch-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    config.addinivalue_line("markers", "long_build: builds a Node application; runs with --chaos only")
     _isolate(home)
     sys.addaudithook(_refuse_network)
 
@@ -40,9 +41,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--chaos"):
         return
-    left_out = [item for item in items if CHAOS in item.path.parents and not item.get_closest_marker("sample")]
+    left_out = [item for item in items if _is_left_out(item)]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
+
+
+def _is_left_out(item: pytest.Item) -> bool:
+    of_chaos = CHAOS in item.path.parents and not item.get_closest_marker("sample")
+    return of_chaos or item.get_closest_marker("long_build") is not None
 
 
 @pytest.fixture(autouse=True)

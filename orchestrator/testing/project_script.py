@@ -14,6 +14,7 @@ from orchestrator.domain.answers import (
     CritiqueIssue,
     Evaluation,
     PlanAnswer,
+    PlannedPackages,
     PlannedTask,
     Suggestion,
     SuggestionsAnswer,
@@ -55,6 +56,7 @@ class ProjectScript(Frozen):
     score: float = Field(default=0.95, ge=0, le=1)
     suggestions: tuple[Suggestion, ...] = ()
     architecture: ArchitectureAnswer = ArchitectureAnswer(app_type="generic")
+    packages: PlannedPackages = PlannedPackages()
     rules: tuple[Rule, ...] = ()
 
     def reply(self, request: VendorRequest) -> Reply:
@@ -80,6 +82,7 @@ class ProjectScript(Frozen):
     def plan(self) -> PlanAnswer:
         """The plan that the planning model answers with."""
         return PlanAnswer(
+            packages=self.packages,
             tasks=[
                 PlannedTask(
                     id=task.id,

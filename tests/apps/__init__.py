@@ -1,0 +1,1 @@
+"""Whole applications, from scripted models to software that runs."""

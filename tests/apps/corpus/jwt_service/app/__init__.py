@@ -1,0 +1,1 @@
+"""A service with accounts: sign up, log in, see who you are."""
