@@ -11,12 +11,12 @@ from orchestrator.contracts.project import ProjectStatus, ProjectView
 from orchestrator.contracts.tools import CallRecord
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import Usage, cost_micro
-from orchestrator.domain.tasks import Stage
+from orchestrator.testing.project_script import task_of
 from orchestrator.testing.vendor_records import RequestRecord
 from tests.chaos.rig import dollars
 from tests.chaos.vendor_faults import USABLE, FaultyVendors
 
-JUDGES = 2
+PROJECT = "project"  # owner of calls that belong to no task
 
 
 class Harm(StrEnum):
@@ -64,29 +64,55 @@ async def invariants(
 ) -> None:
     """P2, P3, P4 and P7 of one run that has ended. Raises ChaosError."""
     good = [record for record in requests if _answered(vendors, record)]
-    _nothing_repeated(good, requests)
+    _nothing_repeated(good, requests, records)
     _nothing_lost(good, records)
     _books(vendors, requests, models, view, records)
     await _status(vendors, view, good, store)
 
 
 def _answered(vendors: FaultyVendors, record: RequestRecord) -> bool:
-    """Whether the vendor sent a whole answer that can be used."""
+    """Whether the vendor sent a whole answer that can be used: not cut by a fault, nor by the request's own limit."""
     fault = vendors.fault_of(record.request)
-    return record.complete and not record.disconnected and fault in ("", *USABLE)
+    whole = record.complete and record.sent == vendors.script.reply(record.request).text
+    return whole and not record.disconnected and fault in ("", *USABLE)
 
 
-def _nothing_repeated(good: Sequence[RequestRecord], requests: Sequence[RequestRecord]) -> None:
-    """Two judges may both have to ask the one model that is left: the same question, twice on purpose."""
+def _nothing_repeated(
+    good: Sequence[RequestRecord], requests: Sequence[RequestRecord], records: Sequence[CallRecord]
+) -> None:
+    """One request per call key, one usable answer per place in the run (a key without the number of its request).
+
+    The two judges of a draft are two places, though both may have to ask the one model that is left.
+    """
+    asked = Counter((*_place(record), f"{record.request.vendor}:{record.request.model}") for record in requests)
+    unknown = asked - Counter((record.task, record.stage, record.model) for record in records)
+    require(not unknown, Harm.REPEATED, f"requests that no call stands for: {dict(unknown)}")
+    places = {record.key.rpartition("/")[0]: (record.task, record.stage) for record in records}
+    twice = Counter(_place(record) for record in good) - Counter(places.values())
+    told = [f"{task} {stage}: {_story(task, stage, good, requests, records)}" for task, stage in twice]
+    require(not twice, Harm.REPEATED, f"answered calls were made again: {'; '.join(told)}")
+
+
+def _place(record: RequestRecord) -> tuple[str, str]:
+    return task_of(record.request) or PROJECT, record.request.stage
+
+
+def _story(
+    task: str,
+    stage: str,
+    good: Sequence[RequestRecord],
+    requests: Sequence[RequestRecord],
+    records: Sequence[CallRecord],
+) -> str:
+    """What the vendors sent and what the run took, for whoever has to find out why they differ."""
     whole = {record.seq for record in good}
-    answers: Counter[str] = Counter()
-    again = []
-    for record in sorted(requests, key=lambda record: record.seq):
-        if answers[record.digest] >= (JUDGES if record.request.stage == Stage.EVALUATE else 1):
-            again.append(record)
-        answers[record.digest] += record.seq in whole
-    shown = ", ".join(f"{r.request.stage} {r.request.model} #{r.request.n}" for r in again[:3])
-    require(not again, Harm.REPEATED, f"{len(again)} answered request(s) were sent again: {shown}")
+    seen = [
+        f"{r.request.model} #{r.request.n} {'whole' if r.seq in whole else 'not whole'}"
+        for r in requests
+        if _place(r) == (task, stage)
+    ]
+    taken = [f"{r.key} {r.model} {r.outcome} {r.latency_ms} ms" for r in records if (r.task, r.stage) == (task, stage)]
+    return f"sent {', '.join(seen)}; taken {', '.join(taken)}"
 
 
 def _nothing_lost(good: Sequence[RequestRecord], records: Sequence[CallRecord]) -> None:

@@ -34,21 +34,24 @@ from workers.build import HEARTBEAT_THROTTLE, STICKY_TIMEOUT
 from workflows.project import ProjectWorkflow
 
 VENDORS = ("openai", "anthropic", "google")
-IMPATIENT = RequestTimeouts(connect_s=2.0, first_byte_s=2.0, between_chunks_s=0.4)
+# A loaded machine must not take an answer that has come for silence: a model that is asked again would be no fault.
+PATIENT = RequestTimeouts(connect_s=5.0, first_byte_s=8.0, between_chunks_s=4.0)
+IMPATIENT = RequestTimeouts(connect_s=2.0, first_byte_s=2.0, between_chunks_s=0.5)  # where nobody ever answers
 GRACE = timedelta(seconds=20)
 MAX_MICRO = 3_000_000
 
 
 @dataclass
-class Impatient:
+class Hurried:
     """A vendor whose silence is noticed within a test's time."""
 
     inner: Provider
     vendor: str
+    timeouts: RequestTimeouts
 
     async def complete(self, request: ModelRequest, on_text: Callable[[str], None]) -> ModelAnswer:
         """As the vendor does, with short timeouts."""
-        return await self.inner.complete(request.model_copy(update={"timeouts": IMPATIENT}), on_text)
+        return await self.inner.complete(request.model_copy(update={"timeouts": self.timeouts}), on_text)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -80,7 +83,11 @@ def project(settings: Settings, **changes: object) -> ProjectSpec:
 
 @asynccontextmanager
 async def rig(
-    settings: Settings, server: ServerInfo, store: ArtifactStore | None = None, workers: int = 1
+    settings: Settings,
+    server: ServerInfo,
+    store: ArtifactStore | None = None,
+    workers: int = 1,
+    timeouts: RequestTimeouts = PATIENT,
 ) -> AsyncIterator[House]:
     """Workers with the vendors of `settings`, as long as the context lasts; `store` in place of theirs.
 
@@ -89,7 +96,9 @@ async def rig(
     opened = House(await _client(settings, server), ArtifactStore.open(settings.store_url))
     async with AsyncExitStack() as stack:
         for _ in range(workers):
-            providers = {vendor: Impatient(open_provider(given), vendor) for vendor, given in settings.vendors.items()}
+            providers = {
+                vendor: Hurried(open_provider(given), vendor, timeouts) for vendor, given in settings.vendors.items()
+            }
             for provider in providers.values():
                 stack.push_async_callback(provider.aclose)
             client = await _client(settings, server)  # two workers of one client may not share a queue

@@ -7,15 +7,17 @@ import pytest
 
 from orchestrator.client.server import ServerInfo
 from orchestrator.contracts.project import ProjectStatus, ProjectView
+from orchestrator.providers.base import Timeouts as RequestTimeouts
 from orchestrator.testing.project_script import ProjectScript
 from orchestrator.testing.vendor_records import RequestRecord
 from orchestrator.testing.vendor_server import FakeVendorServer
 from tests.chaos.conftest import Configured
 from tests.chaos.invariants import Harm, invariants, require
-from tests.chaos.rig import VENDORS, diamond, project, rig
+from tests.chaos.rig import IMPATIENT, PATIENT, VENDORS, diamond, project, rig
 from tests.chaos.vendor_faults import (
     ALL,
     REFUSED,
+    SILENT,
     USABLE,
     Choose,
     FaultyVendors,
@@ -28,7 +30,7 @@ from tests.chaos.vendor_faults import (
 SHARE = 0.3
 MIXES = 12
 SAMPLE_MIXES = 1
-TINY_MICRO = 150_000  # less than the whole project needs at its bounds
+TINY_MICRO = 150_000  # a fraction of what the whole project costs at its bounds
 SAMPLED = {"stall in mid-stream", "529", "usage huge"}
 ENDED = (
     ProjectStatus.SUCCESS,
@@ -45,10 +47,19 @@ SEEDS = [pytest.param(n, marks=[pytest.mark.sample] if n < SAMPLE_MIXES else [])
 class Scene:
     """One run against vendors that fail as `choose` says, judged afterwards."""
 
-    def __init__(self, configured: Configured, server: ServerInfo, choose: Choose) -> None:
+    def __init__(
+        self,
+        configured: Configured,
+        server: ServerInfo,
+        choose: Choose,
+        timeouts: RequestTimeouts = PATIENT,
+        *,
+        dear: bool = False,
+    ) -> None:
         self._configured = configured
         self._server = server
-        self.script = FaultyVendors(ProjectScript(tasks=diamond()), choose)
+        self._timeouts = timeouts
+        self.script = FaultyVendors(ProjectScript(tasks=diamond()), choose, dear=dear)
         self.requests: list[RequestRecord] = []
         self.met: set[str] = set()
 
@@ -59,7 +70,7 @@ class Scene:
             for vendor in deaf:
                 environment |= {f"{vendor.upper()}_BASE_URL": f"http://127.0.0.1:{_closed_port()}/v1"}
             settings = self._configured(**environment)
-            async with rig(settings, self._server, workers=workers) as house:
+            async with rig(settings, self._server, workers=workers, timeouts=self._timeouts) as house:
                 given = project(settings, **changes)
                 run = await house.start(given)
                 view = await run.result()
@@ -76,6 +87,10 @@ def _closed_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def _timeouts(name: str) -> RequestTimeouts:
+    return IMPATIENT if name in SILENT else PATIENT
+
+
 def _choice(name: str, vendor: str) -> tuple[Choose, tuple[str, ...]]:
     return (every_vendor(""), (vendor,)) if name == REFUSED else (one_vendor(name, vendor), ())
 
@@ -83,7 +98,7 @@ def _choice(name: str, vendor: str) -> tuple[Choose, tuple[str, ...]]:
 @pytest.mark.parametrize("name", EACH)
 async def test_one_vendor_fails_and_the_others_take_over(name: str, configured: Configured, server: ServerInfo) -> None:
     choose, deaf = _choice(name, "google")
-    scene = Scene(configured, server, choose)
+    scene = Scene(configured, server, choose, _timeouts(name))
     view = await scene.play(deaf)
     assert name in scene.met or deaf, "this vendor was never asked"
     require(view.status is ProjectStatus.SUCCESS, Harm.WRONG_STATUS, f"{view.status}: {view.reason}")
@@ -93,7 +108,7 @@ async def test_one_vendor_fails_and_the_others_take_over(name: str, configured: 
 async def test_an_outage_of_all_vendors_is_never_a_success(
     name: str, configured: Configured, server: ServerInfo
 ) -> None:
-    scene = Scene(configured, server, every_vendor(name))
+    scene = Scene(configured, server, every_vendor(name), _timeouts(name))
     view = await scene.play(VENDORS if name == REFUSED else ())
     if name in USABLE:
         allowed = {ProjectStatus.SUCCESS, ProjectStatus.BUDGET_EXHAUSTED}
@@ -106,7 +121,7 @@ async def test_an_outage_of_all_vendors_is_never_a_success(
 async def test_vendors_that_fail_after_the_plan_leave_no_success(
     name: str, configured: Configured, server: ServerInfo
 ) -> None:
-    view = await Scene(configured, server, after_the_plan(name)).play()
+    view = await Scene(configured, server, after_the_plan(name), _timeouts(name)).play()
     allowed = {ProjectStatus.SYSTEM_FAILURE, ProjectStatus.BUDGET_EXHAUSTED}
     require(view.status in allowed, Harm.WRONG_STATUS, f"{view.status}: {view.reason}")
 
@@ -121,8 +136,9 @@ async def test_faults_mixed_at_random(number: int, configured: Configured, serve
 async def test_a_small_budget_holds_under_mixed_faults(
     number: int, configured: Configured, server: ServerInfo, seed: int
 ) -> None:
-    choose = mixed(seed * 1000 + 500 + number, SHARE)
-    await Scene(configured, server, choose).play(max_micro=TINY_MICRO)
+    """Every answer costs as much as it may, so that a reservation that is too small goes over the cap."""
+    scene = Scene(configured, server, mixed(seed * 1000 + 500 + number, SHARE), dear=True)
+    await scene.play(max_micro=TINY_MICRO * (1 + number))
 
 
 @pytest.mark.sample

@@ -70,6 +70,7 @@ UNUSABLE: dict[str, Spoil] = {
     "end without a reason": fault(Fault.UNFINISHED),
 }
 FAULTS: dict[str, Spoil] = {**UNUSABLE, **USABLE}
+SILENT = ("stall in mid-stream", "silence")  # noticed by nothing but the time that passes
 ALL = (REFUSED, *FAULTS)
 
 Choose = Callable[[VendorRequest], str]
@@ -78,12 +79,14 @@ Choose = Callable[[VendorRequest], str]
 class FaultyVendors:
     """A script: what the project's script says, with the faults that `choose` names (empty: none).
 
-    `chosen` has the fault of each request, by vendor, model and number.
+    `chosen` has the fault of each request, by vendor, model and number. With `dear` every answer costs as much as its
+    request allows: a token per byte of the prompt, and all the output that was asked for.
     """
 
-    def __init__(self, script: ProjectScript, choose: Choose) -> None:
+    def __init__(self, script: ProjectScript, choose: Choose, *, dear: bool = False) -> None:
         self.script = script
         self.choose = choose
+        self.dear = dear
         self.chosen: dict[tuple[str, str, int], str] = {}
 
     def __call__(self, request: VendorRequest) -> Reply:
@@ -91,6 +94,9 @@ class FaultyVendors:
         name = self.choose(request)
         self.chosen[request.vendor, request.model, request.n] = name
         reply = self.script.reply(request)
+        if self.dear and request.max_tokens is not None:
+            asked = len((request.system + request.prompt).encode())
+            reply = reply.model_copy(update={"usage": Usage(input_tokens=asked, output_tokens=request.max_tokens)})
         return FAULTS[name](reply) if name in FAULTS else reply
 
     def fault_of(self, request: VendorRequest) -> str:
