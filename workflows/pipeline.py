@@ -116,15 +116,15 @@ class PipelineWorkflow:
             names.ACTIVITY_PIPELINE_PUBLISH, given, PublishedRun, "result and logs"
         )
         shown.show_search_attributes(ctx, end.status)
-        workflow.set_current_details(shown.details(ctx, end))
+        workflow.set_current_details(shown.PipelineDetails(ctx).text(end))
         return view.model_copy(update={"events": published.events, "records": published.records})
 
     async def _paint(self) -> None:
         """Keeps the Web UI's details current: after each event, without events of its own."""
-        ctx, painted = self.ctx, 0
+        ctx, painted, details = self.ctx, 0, shown.PipelineDetails(self.ctx)
         while not self.closed:
             painted = ctx.state.next_event
-            workflow.set_current_details(shown.details(ctx))
+            workflow.set_current_details(details.text())
             await workflow.wait_condition(lambda: self.closed or ctx.state.next_event != painted)  # noqa: B023
 
     # Messages

@@ -113,26 +113,48 @@ def _status_in_loop(ctx: PipelineContext, holders: tuple[str, ...]) -> StepStatu
     return StepStatus.PENDING
 
 
-def details(ctx: PipelineContext, end: Ending | None = None) -> str:
-    """The run as Markdown, for the Web UI; at most 60 steps."""
-    view = pipeline_view(ctx, end)
-    budget = f" of ${usd(view.max_micro):.2f}" if view.max_micro is not None else ""
-    simulated = " (simulated models)" if view.simulated else ""
-    done = f"{view.steps_done}/{view.steps_total} steps"
-    lines = [f"**{view.status.value}**{simulated} · {done} · ${usd(view.spent_micro):.4f}{budget} · {view.calls} calls"]
-    if view.reason:
-        lines += ["", _plain(view.reason)]
-    lines += ["", "| step | kind | status | now | model | usd |", "|---|---|---|---|---|---|"]
-    for step in view.steps[:_ROWS_IN_DETAILS]:
-        elements = f" {step.done}/{step.total}" if step.total else ""
-        name = f"{'· ' * step.depth}{step.name}"
-        lines.append(
-            f"| {name} | {step.kind} | {step.status}{elements} | {_plain(step.doing)} | {step.model}"
-            f" | {usd(step.spent_micro):.4f} |"
-        )
-    if len(view.steps) > _ROWS_IN_DETAILS:
-        lines.append(f"\n… and {len(view.steps) - _ROWS_IN_DETAILS} more steps")
-    return "\n".join(lines)
+class PipelineDetails:
+    """The run as Markdown, for the Web UI. Rendered after every event, so a row is made anew only where it changed."""
+
+    def __init__(self, ctx: PipelineContext) -> None:
+        self._ctx = ctx
+        self._shown = tuple(all_steps(ctx.plan.spec.steps))[:_ROWS_IN_DETAILS]
+        self._rows: dict[str, tuple[tuple[object, ...], str]] = {}
+
+    def text(self, end: Ending | None = None) -> str:
+        """Head and table; at most 60 steps."""
+        ctx = self._ctx
+        ledger, total = ctx.state.ledger, len(ctx.plan.steps)
+        budget = f" of ${usd(ledger.max_micro):.2f}" if ctx.spec.capped else ""
+        simulated = " (simulated models)" if ctx.simulated() else ""
+        head = f"{simulated} · {total} steps · ${usd(ledger.spent_micro):.4f}{budget} · {views.calls(ctx)} calls"
+        lines = [f"**{(end.status if end else status(ctx)).value}**{head}"]
+        reason = end.reason if end else ctx.state.clock.reason
+        if reason:
+            lines += ["", _plain(reason)]
+        lines += ["", "| step | kind | status | now | model | usd |", "|---|---|---|---|---|---|"]
+        doing = _doing(ctx)
+        lines += [self._row(step, doing.get(step.name, [])) for step in self._shown]
+        if total > len(self._shown):
+            lines.append(f"\n… and {total - len(self._shown)} more steps")
+        return "\n".join(lines)
+
+    def _row(self, step: Step, doing: list[str]) -> str:
+        ctx, state = self._ctx, self._ctx.state
+        holders = ctx.plan.nodes[step.name].holders
+        outer = state.progress.steps.get(holders[0]) if holders else None
+        own = state.progress.steps.get("/".join((*holders, step.name)))
+        made_of = (own, outer, state.facts.get(step.name), state.spending.get(step.name), tuple(doing))
+        known, row = self._rows.get(step.name, ((), ""))
+        if known != made_of:
+            view = _step_view(ctx, step, doing)
+            elements = f" {view.done}/{view.total}" if view.total else ""
+            row = (
+                f"| {'· ' * view.depth}{view.name} | {view.kind} | {view.status}{elements} | {_plain(view.doing)}"
+                f" | {_plain(view.model)} | {usd(view.spent_micro):.4f} |"
+            )
+            self._rows[step.name] = made_of, row
+        return row
 
 
 def show_search_attributes(ctx: PipelineContext, shown: ProjectStatus) -> None:
