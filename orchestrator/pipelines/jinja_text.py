@@ -156,7 +156,14 @@ def _guarded(tree: nodes.Template) -> set[str]:
     """Names that the template can do without."""
     asked = [each.node for each in tree.find_all(nodes.Filter) if each.name in ("default", "d")]
     asked += [each.node for each in tree.find_all(nodes.Test) if each.name in ("defined", "undefined")]
-    return {each.name for each in asked if isinstance(each, nodes.Name)}
+    return {root.name for each in asked if isinstance(root := _root(each), nodes.Name)}
+
+
+def _root(node: nodes.Node | None) -> nodes.Node | None:
+    """What `a.b['c']` is read from."""
+    while isinstance(node, nodes.Getattr | nodes.Getitem):
+        node = node.node
+    return node
 
 
 def _limited(function: Callable[..., Any]) -> Callable[..., Any]:
