@@ -47,6 +47,8 @@ class UnusableError(Exception):
 class Asker:
     """Performs calls for tasks over one store, one journal and the vendors of this process."""
 
+    keeps_answers = True  # in the store, as they came
+
     def __init__(
         self, store: ArtifactStore, journal: Journal, providers: Mapping[str, Provider], secrets: tuple[str, ...]
     ) -> None:
@@ -135,7 +137,7 @@ class Asker:
     async def _understood(self, request: CallRequest, answer: ModelAnswer) -> CallResult:
         """A complete answer, kept in the store, and what the stage makes of it."""
         kept: dict[str, object] = {"usage": answer.usage, "preview": self._clean(answer.text)}
-        if answer.text:
+        if answer.text and self.keeps_answers:
             kept["answer"] = await self._store.put(answer.text.encode(errors="replace"))
         fields: dict[str, object] = {}
         kind, message = None, ""

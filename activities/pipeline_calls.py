@@ -40,6 +40,8 @@ class StepActivities:
 class StepAsker(Asker):
     """Performs calls for steps: a prompt is the step's template filled with variables, an answer a JSON value."""
 
+    keeps_answers = False  # the value is the answer
+
     def __init__(
         self, store: ArtifactStore, journal: Journal, providers: Mapping[str, Provider], secrets: tuple[str, ...]
     ) -> None:
