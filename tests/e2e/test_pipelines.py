@@ -137,8 +137,8 @@ def test_a_kill_loses_and_repeats_nothing(theatre: Theatre, victim: str) -> None
     theatre.wait_for(lambda: len(theatre.requests) == 2)
     installation = theatre.installation
     worker, server = installation.worker_pid(), installation.server_pid()
-    victims = {"worker": [worker], "server": [server], "both": [worker, server], "command": [command.process.pid]}
-    pids = victims[victim]
+    both: list[int | None] = [worker, server]
+    pids = {"worker": [worker], "server": [server], "both": both}.get(victim, [command.process.pid])
     for pid in pids:
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
