@@ -1,5 +1,6 @@
 """Whole-project checks and repair rounds: what to do next, and whether a round helped."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from orchestrator.domain.base import Frozen
@@ -9,6 +10,27 @@ from orchestrator.domain.steps import TaskState
 from orchestrator.domain.tasks import TaskSpec
 
 MAX_ROUNDS = 3
+_PROGRAM = re.compile(r"\.py$")
+_TEST = re.compile(r"(^|/)(test_[^/]*|[^/]*_test)\.py$")
+_DOCKERFILE = re.compile(r"(^|/)(Dockerfile|Containerfile)(\.[^/]*)?$|\.dockerfile$", re.IGNORECASE)
+# Files, and the checks that they call for; in the order in which verdicts are told.
+_CALLED_FOR: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
+    (re.compile(r"(\.py|(^|/)package\.json|(^|/)requirements[^/]*\.txt|(^|/)pyproject\.toml)$"), ("dependencies",)),
+    (_PROGRAM, ("python_syntax", "ruff", "import_smoke")),
+    (_TEST, ("pytest",)),
+    (re.compile(r"\.(js|mjs|cjs)$"), ("node_check",)),
+    (re.compile(r"(^|/)tsconfig\.json$"), ("tsc",)),
+    (re.compile(r"(^|/)package\.json$"), ("npm_build", "npm_test")),
+    (re.compile(r"(\.py|(^|/)package\.json|(^|/)index\.html)$"), ("app_start",)),
+    (re.compile(r"\.json$"), ("json_schema",)),
+    (re.compile(r"\.ya?ml$"), ("yaml",)),
+    (re.compile(r"\.toml$"), ("toml",)),
+    (re.compile(r"\.html?$"), ("html",)),
+    (re.compile(r"\.sql$"), ("sql",)),
+    (re.compile(r"\.(sh|bash)$"), ("shell",)),
+    (re.compile(r"(^|/)(openapi|swagger)[^/]*\.(ya?ml|json)$"), ("openapi",)),
+    (re.compile(r"\.(py|[cm]?[jt]sx?|html?|json|ya?ml|toml|ini|cfg|sh|sql|env|env\.[^/]*)$|Dockerfile"), ("secrets",)),
+)
 
 
 class ProjectCheck(Frozen):
@@ -47,22 +69,18 @@ def drafts(plan: Sequence[TaskSpec], states: Mapping[str, TaskState]) -> dict[st
 def validators(plan: Sequence[TaskSpec], paths: Sequence[str]) -> tuple[str, ...]:
     """What the whole project answers to: what its files call for, and all that some task asked for.
 
-    A planner that forgot to ask for the tests must not make them go away.
+    A planner that forgot to ask for the tests must not make them go away. Linters that take long or are large look
+    at what tasks wrote: the type checker where several wrote Python that must fit together, and hadolint.
     """
     asked = [name for task in plan for name in task.validators]
-    called_for = []
-    if any(path.endswith(".py") for path in paths):
-        called_for += ["dependencies", "python_syntax", "ruff", "import_smoke", "app_start"]
-    if any(_is_test(path) for path in paths):
-        called_for.append("pytest")
-    if any(path.endswith(".json") for path in paths):
-        called_for.append("json_schema")
+    called_for = [
+        name for pattern, names in _CALLED_FOR if any(pattern.search(path) for path in paths) for name in names
+    ]
+    if sum(any(_PROGRAM.search(path) and not _TEST.search(path) for path in task.files) for task in plan) > 1:
+        called_for.append("mypy")
+    if any(_DOCKERFILE.search(path) for task in plan for path in task.files):
+        called_for.append("dockerfile")
     return tuple(dict.fromkeys((*called_for, *asked)))
-
-
-def _is_test(path: str) -> bool:
-    name = path.rsplit("/", 1)[-1]
-    return name.endswith(".py") and (name.startswith("test_") or name.endswith("_test.py"))
 
 
 def after_check(

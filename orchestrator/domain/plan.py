@@ -9,15 +9,11 @@ from orchestrator.domain.tasks import PROJECT, TaskSpec
 from orchestrator.domain.text import one_line
 
 KNOWN_VALIDATORS = (
-    "python_syntax",
-    "ruff",
-    "pytest",
-    "json_schema",
-    "length",
-    "dependencies",
-    "import_smoke",
-    "app_start",
-)
+    "python_syntax", "ruff", "pytest", "json_schema", "length",
+    "dependencies", "import_smoke", "app_start", "mypy",
+    "node_check", "tsc", "npm_build", "npm_test",
+    "html", "yaml", "toml", "sql", "shell", "dockerfile", "openapi", "secrets", "commands",
+)  # fmt: skip
 RESERVED_IDS = frozenset((PROJECT,))
 MAX_FILES_PER_TASK = 50
 _AWKWARD = frozenset(" \t`\"'<>|*?")  # would make the path ambiguous in a fence or on another system

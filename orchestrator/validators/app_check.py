@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.domain.app_entry import located
 from orchestrator.domain.findings import CheckResult, Finding
 from orchestrator.validators.app_plan import AppKind, AppPlan, app_plan
 from orchestrator.validators.import_check import check_imports
@@ -27,7 +28,8 @@ _SAID_CHARS = 1400
 
 async def check_app_start(subject: Subject) -> CheckResult:
     """FAILED where an HTTP app does not answer, a command does not tell its use, a page or a module is missing."""
-    plan = app_plan(subject.files, subject.architecture)
+    decided = located(subject.architecture, subject.files) if subject.architecture else None
+    plan = app_plan(subject.files, decided)
     match plan.kind:
         case AppKind.NONE:
             return not_applicable(NAME, "nothing to start")

@@ -56,13 +56,13 @@ def app_plan(files: Mapping[str, bytes], architecture: Architecture | None) -> A
         return AppPlan(AppKind.LIBRARY)
     if kind is AppType.STATIC_SITE:
         return _site(files) or AppPlan(AppKind.SITE, entry="index.html")
-    if kind is AppType.NEXTJS or (kind is None and _uses_next(files)):
+    if kind is AppType.NEXTJS or (kind is None and uses_next(files)):
         return _next(files)
     http = _http(files)
     if http and kind in (None, AppType.FASTAPI, AppType.FLASK, AppType.REACT_FASTAPI, AppType.GENERIC):
         return _as_decided(http, architecture, files)
-    if kind in (AppType.FASTAPI, AppType.FLASK, AppType.REACT_FASTAPI):
-        return AppPlan(AppKind.HTTP)
+    if architecture and kind in (AppType.FASTAPI, AppType.FLASK, AppType.REACT_FASTAPI):
+        return _as_decided(AppPlan(AppKind.HTTP, entry=architecture.entry_point), architecture, files)
     command = _command(files, architecture)
     if command and (kind is AppType.CLI or _takes_arguments(files, command)):
         return command
@@ -279,7 +279,8 @@ def _site(files: Mapping[str, bytes]) -> AppPlan | None:
     return None
 
 
-def _uses_next(files: Mapping[str, bytes]) -> bool:
+def uses_next(files: Mapping[str, bytes]) -> bool:
+    """Whether the project is built on Next.js, as its manifest says."""
     dependencies = package_json(files).get("dependencies")
     return isinstance(dependencies, dict) and "next" in dependencies
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import os
+import re
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +15,11 @@ if TYPE_CHECKING:  # runs under the pytest of the tools, which need not be insta
     import pytest
 
 MESSAGE_CHARS = 2000
+# Calls that check something although they are no `assert`: pytest.raises, self.assertEqual, mock.assert_called_once
+CHECKING = re.compile(
+    r"^_*(assert|raises|warns|deprecated_call|fail|expect|verify|check|validate|match|should|ensure|snapshot)",
+    re.IGNORECASE,
+)
 
 
 class Reporter:
@@ -19,6 +28,9 @@ class Reporter:
     def __init__(self, path: str, root: Path) -> None:
         self.root = str(root)
         self.file = open(path, "w", encoding="utf-8")  # noqa: SIM115  open for the whole session
+        self.items: dict[str, pytest.Item] = {}
+        self.passed: list[str] = []
+        self.checked: set[tuple[str, str]] = set()  # functions of tests in which something was checked
 
     def emit(self, **event: object) -> None:
         """Append one event, where there is room for it."""
@@ -27,6 +39,15 @@ class Reporter:
             self.file.flush()
         except OSError:
             return  # the disk is full: the caller learns that by itself
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """A test is about to run."""
+        self.items[item.nodeid] = item
+
+    def pytest_assertion_pass(self, item: pytest.Item, lineno: int, orig: str, expl: str) -> None:
+        """An assertion held; one that cannot fail proves nothing."""
+        if not constant(orig):
+            self.checked.add(function_of(item.nodeid))
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A test starts."""
@@ -45,12 +66,15 @@ class Reporter:
         """A file was collected."""
         if report.failed:
             self.failure("collect", report)
+        elif report.passed and not report.result and report.nodeid.endswith(".py"):
+            self.emit(event="empty", path=report.nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A phase of a test ended."""
         if report.failed:
             self.failure(report.when, report)
         elif report.when == "call" and report.passed:
+            self.passed.append(report.nodeid)
             self.emit(event="passed", nodeid=report.nodeid)
         elif report.skipped:
             self.emit(event="skipped", nodeid=report.nodeid)
@@ -77,8 +101,44 @@ class Reporter:
         return (where[0], (where[1] or 0) + 1) if where else (report.nodeid.split("::")[0], 0)
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """The session ended in order."""
+        """The session ended in order: tests that passed and checked nothing are told now."""
+        for nodeid in self.passed:
+            function = function_of(nodeid)
+            if function in self.checked or checks_otherwise(self.items.get(nodeid)):
+                continue
+            self.checked.add(function)  # told once, however many parameters it has
+            path, line, _ = self.items[nodeid].location
+            self.emit(event="vacuous", nodeid=nodeid, path=path, line=(line or 0) + 1)
         self.emit(event="finish", exit=int(exitstatus))
+
+
+def function_of(nodeid: str) -> tuple[str, str]:
+    """File and function of a test, without its parameters."""
+    path, _, name = nodeid.partition("::")
+    return path, name.partition("[")[0]
+
+
+def constant(expression: str) -> bool:
+    """True for an expression without any name or call, such as `True` or `1 == 1`."""
+    try:
+        tree = ast.parse(expression.strip(), mode="eval")
+    except (SyntaxError, ValueError):
+        return False
+    return not any(isinstance(node, ast.Name | ast.Call | ast.Attribute | ast.Await) for node in ast.walk(tree))
+
+
+def checks_otherwise(item: pytest.Item | None) -> bool:
+    """True where the test's function calls something that checks, or where it is no function."""
+    function = getattr(item, "function", None)
+    if function is None:
+        return True
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return True
+    calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    names = (str(getattr(call, "attr", "") or getattr(call, "id", "")) for call in calls)
+    return any(CHECKING.match(name) for name in names)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -17,7 +17,10 @@ LIMITS = Limits(
 )
 _REPORT = ".orch-pytest-report"
 # the script, not `-m pytest`: that would put the workspace on sys.path, which plain pytest does not
-_COMMAND = ("{python}", "{tools}/bin/pytest", "-q", "-p", "no:cacheprovider", "-p", "orch_pytest_report")
+_COMMAND = (
+    "{python}", "{tools}/bin/pytest", "-q", "-p", "no:cacheprovider", "-p", "orch_pytest_report",
+    "-o", "enable_assertion_pass_hook=true",
+)  # fmt: skip
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '([^']+)'")
 _EXIT_NO_TESTS = 5
 
@@ -27,6 +30,7 @@ class _Report:
     """What the plugin told: failures in order, missing modules by test, counts, and how far it came."""
 
     failures: list[dict[str, Any]] = field(default_factory=list)
+    vacuous: list[dict[str, Any]] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     passed: int = 0
     skipped: int = 0
@@ -46,6 +50,7 @@ async def check_pytest(subject: Subject, limits: Limits = LIMITS) -> CheckResult
     if run.limit:
         return stopped("pytest", run.limit, limits, run.duration_s, clean(report.current))
     findings = [_failure(item, report, files) for item in report.failures]
+    findings += [_vacuous(item, files) for item in report.vacuous]
     if not findings:
         findings = _problems_without_failure(run, report, files)
     return result("pytest", findings, run.duration_s)
@@ -77,6 +82,8 @@ def _take(event: dict[str, Any], report: _Report) -> None:
             report.current = node
         case "failed":
             report.failures.append(event)
+        case "vacuous" | "empty":
+            report.vacuous.append(event)
         case "missing":
             report.missing[node] = str(event.get("module", ""))
         case "passed":
@@ -101,6 +108,21 @@ def _failure(item: dict[str, Any], report: _Report, files: Mapping[str, bytes]) 
     if module := report.missing.get(node):
         return finding.model_copy(update={"rule": "missing-import", "message": _missing_message(module, files)})
     return finding
+
+
+def _vacuous(item: dict[str, Any], files: Mapping[str, bytes]) -> Finding:
+    """A test that can never fail, or a file of tests without any."""
+    path, line = str(item.get("path", "")), item.get("line")
+    known = path in files
+    empty = item.get("event") == "empty"
+    message = f"{item.get('nodeid', '')}: passes without checking anything: no assertion was reached"
+    return Finding(
+        validator="pytest",
+        path=path if known else "",
+        line=line if known and isinstance(line, int) and line > 0 else 0,
+        rule="no-tests" if empty else "no-assert",
+        message=clean(f"{path}: holds no test" if empty else message),
+    )
 
 
 def _problems_without_failure(run: SandboxRun, report: _Report, files: Mapping[str, bytes]) -> list[Finding]:

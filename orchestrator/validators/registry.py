@@ -8,15 +8,22 @@ from orchestrator.domain.apps import Architecture, UserCommand
 from orchestrator.domain.errors import PrerequisiteError
 from orchestrator.domain.findings import CheckResult
 from orchestrator.validators.app_check import check_app_start
+from orchestrator.validators.commands_check import check_commands
 from orchestrator.validators.environments.environment import NOTHING, Environment
+from orchestrator.validators.format_checks import check_html, check_openapi, check_sql, check_toml, check_yaml
 from orchestrator.validators.import_check import check_imports
 from orchestrator.validators.json_check import check_json
+from orchestrator.validators.node_checks import check_npm_build, check_scripts, check_typescript
+from orchestrator.validators.node_tests import check_npm_test
 from orchestrator.validators.pytest_check import check_pytest
 from orchestrator.validators.results import unchecked
 from orchestrator.validators.ruff_check import check_ruff
 from orchestrator.validators.sandbox import Sandbox
+from orchestrator.validators.secrets_check import check_secrets
+from orchestrator.validators.shell_checks import check_dockerfile, check_shell
 from orchestrator.validators.static_checks import check_length, check_python_syntax
 from orchestrator.validators.subject import Subject
+from orchestrator.validators.types_check import check_types
 
 
 class _Validator(NamedTuple):
@@ -53,9 +60,23 @@ _VALIDATORS: dict[str, _Validator] = {
     "json_schema": _Validator(_json_schema, sandboxed=False),
     "dependencies": _Validator(_dependencies, sandboxed=False),
     "ruff": _Validator(_ruff),
+    "yaml": _Validator(check_yaml),
+    "toml": _Validator(check_toml),
+    "html": _Validator(check_html),
+    "sql": _Validator(check_sql),
+    "openapi": _Validator(check_openapi),
+    "shell": _Validator(check_shell),
+    "dockerfile": _Validator(check_dockerfile),
+    "secrets": _Validator(check_secrets, sandboxed=False),
+    "node_check": _Validator(check_scripts),
+    "tsc": _Validator(check_typescript, with_packages=True),
+    "npm_build": _Validator(check_npm_build, with_packages=True),
+    "npm_test": _Validator(check_npm_test, with_packages=True),
+    "mypy": _Validator(check_types, with_packages=True),
     "import_smoke": _Validator(check_imports, with_packages=True),
     "pytest": _Validator(check_pytest, with_packages=True),
     "app_start": _Validator(check_app_start, with_packages=True),
+    "commands": _Validator(check_commands, with_packages=True),
 }
 VALIDATORS: tuple[str, ...] = tuple(_VALIDATORS)
 
@@ -83,7 +104,9 @@ async def check_files(
     packages of `environment`. A validator that is unknown or cannot run here is UNCHECKED with the reason; this
     never raises for what the files contain.
     """
-    subject = Subject(files, sorted(own or files), sandbox, environment, architecture, tuple(commands))
+    subject = Subject(
+        files, sorted(own or files), sandbox, environment, architecture, tuple(commands), tuple(validators)
+    )
     return list(await asyncio.gather(*(_check(name, subject) for name in validators)))
 
 

@@ -14,7 +14,8 @@ from orchestrator.validators.tools import BASE
 class Subject:
     """Files, and all that a check of them may use.
 
-    `own` are the paths that static checks answer for, in order. `environment` holds what the files need installed.
+    `own` are the paths that static checks answer for, in order. `environment` holds what the files need installed,
+    `validators` the names of all checks that are run.
     """
 
     files: Mapping[str, bytes]
@@ -23,6 +24,7 @@ class Subject:
     environment: Environment = NOTHING
     architecture: Architecture | None = None
     commands: Sequence[UserCommand] = ()
+    validators: Sequence[str] = ()
 
     def own_files(self, *suffixes: str) -> dict[str, bytes]:
         """The own files with these suffixes."""

@@ -1,5 +1,7 @@
 """Schedule, integration and the final status."""
 
+import pytest
+
 from orchestrator.domain.integration import (
     MAX_ROUNDS,
     Integration,
@@ -47,8 +49,36 @@ def test_upstream_goes_so_many_edges_up() -> None:
 
 
 def test_the_whole_project_answers_to_its_tests_even_if_the_plan_forgot() -> None:
-    assert validators(PLAN, ["pkg/core.py"]) == ("python_syntax", "ruff")
+    assert {"python_syntax", "ruff", "import_smoke", "app_start"} <= set(validators(PLAN, ["pkg/core.py"]))
     assert "pytest" in validators(PLAN, ["tests/test_core.py"])
+
+
+@pytest.mark.parametrize(
+    ("path", "called_for"),
+    [
+        ("pkg/core.py", {"dependencies", "python_syntax", "ruff", "import_smoke", "app_start", "secrets"}),
+        ("requirements-dev.txt", {"dependencies"}),
+        ("web/package.json", {"dependencies", "npm_build", "npm_test", "app_start", "json_schema", "secrets"}),
+        ("web/tsconfig.json", {"tsc", "json_schema", "secrets"}),
+        ("index.html", {"html", "app_start", "secrets"}),
+        ("static/app.js", {"node_check", "secrets"}),
+        ("compose.yml", {"yaml", "secrets"}),
+        ("docs/openapi.yaml", {"yaml", "openapi", "secrets"}),
+        ("schema.sql", {"sql", "secrets"}),
+        ("run.sh", {"shell", "secrets"}),
+        ("README.md", set()),
+    ],
+)
+def test_each_kind_of_file_calls_for_its_checks(path: str, called_for: set[str]) -> None:
+    assert set(validators([], [path])) == called_for
+
+
+def test_large_linters_look_at_what_tasks_wrote_only() -> None:
+    alone = [task("a", files=("a.py", "test_a.py"))]
+    assert "mypy" not in validators(alone, ["a.py", "base.py", "Dockerfile"])
+    assert "dockerfile" not in validators(alone, ["a.py", "Dockerfile"])
+    both = [*alone, task("b", files=("b.py", "Dockerfile"))]
+    assert {"mypy", "dockerfile"} <= set(validators(both, ["a.py", "b.py", "Dockerfile"]))
 
 
 def test_repairs_widen_round_by_round_and_end() -> None:
