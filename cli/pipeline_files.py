@@ -13,8 +13,9 @@ from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.pipeline import LlmStep, PipelineSpec, all_steps
 from orchestrator.domain.pipeline_plan import PipelinePlan
 from orchestrator.domain.text import one_line
-from orchestrator.pipelines import templates
 from orchestrator.pipelines.loader import load_pipeline, parse_pipeline
+from orchestrator.pipelines.templates import names as template_names
+from orchestrator.pipelines.templates import source as template_source
 from orchestrator.pipelines.validation import plan_of
 from orchestrator.settings import load_settings
 from orchestrator.settings.yaml_files import nearest
@@ -28,9 +29,9 @@ def read_pipeline(source: str, models: Iterable[ModelSpec] | None) -> PipelineSp
     path = Path(source).expanduser()
     if path.exists() or "/" in source or path.suffix in (".yaml", ".yml"):
         return load_pipeline(path, models)
-    if source in templates.names():
-        return parse_pipeline(templates.source(source), source, models=models)
-    hint = nearest(source, templates.names())
+    if source in template_names():
+        return parse_pipeline(template_source(source), source, models=models)
+    hint = nearest(source, template_names())
     raise UserInputError(f"{one_line(source, _MAX_TEXT)!r}: there is no such file, and no such template; {hint}")
 
 
@@ -74,7 +75,7 @@ def show_file(source: str, *, mermaid: bool, json_output: bool) -> int:
 
 def show_templates(*, json_output: bool) -> int:
     """List the templates."""
-    plans = {name: plan_of(parse_pipeline(templates.source(name), name)) for name in templates.names()}
+    plans = {name: plan_of(parse_pipeline(template_source(name), name)) for name in template_names()}
     if json_output:
         show_json({"templates": [{"template": name, **_described(plan)} for name, plan in plans.items()]})
         return 0
@@ -88,11 +89,11 @@ def init_file(name: str, template: str) -> int:
     """Write NAME.yaml from a template. Raises UserInputError where the file is there already."""
     if not _NAME.fullmatch(name):
         raise UserInputError(f"NAME: {one_line(name, 80)!r} is no name; letters, digits, '-' and '_' make one")
-    if template not in templates.names():
-        hint = nearest(template, templates.names())
+    if template not in template_names():
+        hint = nearest(template, template_names())
         raise UserInputError(f"--template: unknown template {one_line(template, 80)!r}; {hint}")
     path = Path(f"{name}.yaml")
-    text = re.sub(r"(?m)^name:.*$", f"name: {name}", templates.source(template), count=1)
+    text = re.sub(r"(?m)^name:.*$", f"name: {name}", template_source(template), count=1)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
