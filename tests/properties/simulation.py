@@ -31,7 +31,7 @@ from orchestrator.domain.money import Usage, cost_micro
 from orchestrator.domain.outcome import Ending, ProjectStatus, ending
 from orchestrator.domain.quality import RULES
 from orchestrator.domain.refs import DraftRef
-from orchestrator.domain.routing import ProjectModels, ranking, repair_of, work_of
+from orchestrator.domain.routing import ModelOverride, ProjectModels, ranking, repair_of, work_of
 from orchestrator.domain.settlement import Outcome, settle
 from orchestrator.domain.steps import FINAL, Check, Review, Step, TaskState, TaskStatus
 from orchestrator.domain.tasks import Stage, TaskSpec
@@ -107,11 +107,17 @@ class Run:
     """One run. `pump` takes every step that needs nobody's word; the adversary gives the words."""
 
     def __init__(
-        self, plan: tuple[TaskSpec, ...], models: tuple[ModelSpec, ...], max_micro: int, concurrency: int
+        self,
+        plan: tuple[TaskSpec, ...],
+        models: tuple[ModelSpec, ...],
+        max_micro: int,
+        concurrency: int,
+        overrides: tuple[ModelOverride, ...] = (),
     ) -> None:
         self.plan = plan
         self.by_id = {task.id: task for task in plan}
         self.models = models
+        self.given = ProjectModels(models=models, routing={}, overrides=overrides)
         self.concurrency = concurrency
         self.length = schedule.remaining_path(plan)
         self.memory = Memory(tasks={task.id: TaskState() for task in plan}, ledger=Ledger(max_micro=max_micro))
@@ -416,7 +422,7 @@ class Run:
         task, state = self.by_id[job.task], self.task(job.task)
         repairs = job.step.stage is Stage.REPAIR
         work = repair_of(task, state, job.iteration) if repairs else work_of(task, state, job.step)
-        return ranking(work, ProjectModels(models=self.models, routing={}))
+        return ranking(work, self.given)
 
     def _limits(self, job: Job) -> CallLimits:
         assert job.step.stage is not None

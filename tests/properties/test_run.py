@@ -10,7 +10,7 @@ from tests.properties.adversary import Adversary
 from tests.properties.invariants import bound_of_calls, check_end, check_event, settle_uncertain
 from tests.properties.profile import examples
 from tests.properties.simulation import Run
-from tests.properties.values import random_models, random_plan
+from tests.properties.values import random_models, random_overrides, random_plan
 from tests.unit.core_values import model
 
 SHARES = st.sampled_from((0.0, 0.1, 0.3, 0.7, 0.95, 1.0))
@@ -47,7 +47,8 @@ def test_any_run_ends_within_its_cap_and_says_the_truth(
     seed: int, failures: float, messages: float, kind: float, cap: int, concurrency: int
 ) -> None:
     rng = Random(seed)
-    run = Run(random_plan(rng, 7), random_models(rng), cap, concurrency)
+    plan, models = random_plan(rng, 7), random_models(rng)
+    run = Run(plan, models, cap, concurrency, random_overrides(rng, models))
     drive(run, Adversary(rng=rng, failures=failures, messages=messages, kind=kind))
 
 

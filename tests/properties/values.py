@@ -11,7 +11,8 @@ from orchestrator.domain.errors import CallFailure, FailureKind, Fate
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import PriceTier, Usage
 from orchestrator.domain.refs import BlobRef, DraftRef
-from orchestrator.domain.tasks import TaskSpec, TaskType
+from orchestrator.domain.routing import ModelOverride
+from orchestrator.domain.tasks import Stage, TaskSpec, TaskType
 from tests.unit.core_values import BLOB
 
 Value = TypeVar("Value", bound=BaseModel)
@@ -69,6 +70,19 @@ def random_models(rng: Random) -> tuple[ModelSpec, ...]:
         )
         for number in range(rng.randint(1, 4))
         for vendor in (rng.choice("abc"),)
+    )
+
+
+def random_overrides(rng: Random, models: tuple[ModelSpec, ...]) -> tuple[ModelOverride, ...]:
+    """Wishes for some tasks, types and stages; some name a model that is not there."""
+    return tuple(
+        ModelOverride(
+            models=tuple(rng.choice((*(model.id for model in models), "x:gone")) for _ in range(rng.randint(1, 3))),
+            task=rng.choice(("", "t0", "t1")),
+            type=rng.choice((None, *TaskType)),
+            stage=rng.choice((None, *Stage)),
+        )
+        for _ in range(rng.choice((0, 0, 1, 4)))
     )
 
 
