@@ -1,6 +1,7 @@
 """What comes before the plan: a better project text, and the architecture that the plan must follow."""
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts import names
@@ -99,9 +100,13 @@ async def _apply(ctx: RunContext) -> None:
         suggestions=enhancement.texts,
         chosen=enhancement.chosen,
     )
-    texts: ApplyResult = await ctx.tool(
-        names.ACTIVITY_APPLY_SUGGESTIONS, given, ApplyResult, f"{len(enhancement.chosen)} suggestions"
-    )
+    try:
+        texts: ApplyResult = await ctx.tool(
+            names.ACTIVITY_APPLY_SUGGESTIONS, given, ApplyResult, f"{len(enhancement.chosen)} suggestions"
+        )
+    except ActivityError as error:  # the store has lost a text
+        ctx.note(f"the suggestions are not applied: {error.cause or error}"[:200])
+        return
     ctx.state.prepared = prepared.model_copy(update={"project": texts.project, "criteria": texts.criteria})
 
 

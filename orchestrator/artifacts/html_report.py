@@ -9,6 +9,7 @@ from orchestrator.artifacts.report import MAX_ROWS, ReportData, clock
 from orchestrator.artifacts.summary import model_totals, stage_costs
 from orchestrator.artifacts.text import plain
 from orchestrator.contracts.tools import CallRecord
+from orchestrator.domain.advising import described
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.money import usd
 
@@ -37,6 +38,7 @@ def render_html(data: ReportData) -> str:
         .get_template("report.html.j2")
         .render(
             data=data,
+            architecture=described(data.view.architecture) if data.view.architecture else (),
             view=data.view,
             graph=draw_graph(data.plan, data.view.tasks),
             timeline=draw_timeline(data.calls[:MAX_ROWS]),

@@ -47,6 +47,9 @@ async def publish(store: ArtifactStore, given: PublishInput) -> PublishResult:
     findings = await texts.segments(_FINDINGS, (given.findings,) if given.findings else (), "the list of findings")
     request = await texts.text(given.project_text, "the project text")
     criteria = await texts.text(given.criteria, "the criteria")
+    changed = (given.original_project, given.original_criteria) != (given.project_text, given.criteria)
+    written = await texts.text(given.original_project if changed else None, "the project text as it was written")
+    wanted = await texts.text(given.original_criteria if changed else None, "the criteria as they were written")
     view = ProjectView.model_validate_json(given.view_json)
     told = ReportData(
         view=view.model_copy(update={"notes": (*view.notes, *moved, *texts.gaps)}),
@@ -56,6 +59,8 @@ async def publish(store: ArtifactStore, given: PublishInput) -> PublishResult:
         findings=findings,
         request=request,
         criteria=criteria,
+        original_request=written,
+        original_criteria=wanted,
         files=tuple(files),
     )
     reports = {REPORT_NAME: render_report(told).encode(), HTML_REPORT_NAME: render_html(told).encode()}

@@ -8,6 +8,7 @@ from orchestrator.artifacts.summary import model_totals, stage_costs
 from orchestrator.artifacts.text import Verbatim, markdown_block, markdown_line
 from orchestrator.contracts.project import Event, ProjectView, TaskView
 from orchestrator.contracts.tools import CallRecord
+from orchestrator.domain.advising import described
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.findings import Finding
 from orchestrator.domain.money import usd
@@ -30,6 +31,8 @@ class ReportData(Frozen):
     findings: tuple[Finding, ...]
     request: str
     criteria: str
+    original_request: str = ""  # as it was written, where suggestions were added to it
+    original_criteria: str = ""
     files: tuple[str, ...]
 
 
@@ -50,6 +53,9 @@ def render_report(data: ReportData) -> str:
         findings_left=max(0, len(data.findings) - MAX_ROWS),
         request=data.request,
         criteria=data.criteria,
+        original_request=data.original_request,
+        original_criteria=data.original_criteria,
+        architecture=described(data.view.architecture) if data.view.architecture else (),
         files=data.files,
     )
     return report.rstrip("\n") + "\n"

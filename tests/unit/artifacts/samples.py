@@ -78,6 +78,7 @@ class RunDetails(TypedDict, total=False):
 
     view: ProjectView
     request: str
+    original: str
     calls: tuple[CallRecord, ...]
     findings: tuple[Finding, ...]
     events: tuple[Event, ...]
@@ -99,6 +100,8 @@ async def published(
             view_json=details.get("view", project_view()).model_dump_json(),
             project_text=await store.put(details.get("request", "Build it").encode()),
             criteria=await store.put(b"tests pass"),
+            original_project=await store.put(details.get("original", details.get("request", "Build it")).encode()),
+            original_criteria=await store.put(b"tests pass"),
             plan=(TaskSpec(id="t1", title="Write it", type=TaskType.CODE_GENERATION, prompt=prompt),),
             drafts=drafts,
             calls=(await _segment(store, details.get("calls", ())),),

@@ -8,6 +8,7 @@ from orchestrator.artifacts.drawings import draw_graph, draw_timeline
 from orchestrator.artifacts.html_report import render_html
 from orchestrator.artifacts.report import ReportData
 from orchestrator.contracts.project import Event
+from orchestrator.domain.apps import AppType, Architecture
 from orchestrator.domain.findings import Finding
 from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.tasks import TaskSpec, TaskType
@@ -55,13 +56,20 @@ def _task(task_id: str, *after: str, title: str = "Write it") -> TaskSpec:
 def _data(text: str = "a text") -> ReportData:
     score = {"key": "default/p1/t1/0/evaluate/1/judge-1/1", "stage": "evaluate", "score": 0.87}
     return ReportData(
-        view=project_view(reason=text, notes=(text,), tasks=(task_view(title=text, reason=text), task_view(id="t2"))),
+        view=project_view(
+            architecture=Architecture(app_type=AppType.CLI, topology=text, rationale=text),
+            reason=text,
+            notes=(text,),
+            tasks=(task_view(title=text, reason=text), task_view(id="t2")),
+        ),
         plan=(_task("t1", title=text), _task("t2", "t1")),
         calls=(call(ended_s=100.0, latency_ms=2000), call(**score, ended_s=103.0, passed_over=(text,))),
         events=(Event(seq=1, time_s=99.0, kind="budget_set", text=text, by="ann"),),
         findings=(Finding(validator="ruff", path="a.py", line=3, rule="F401", message=text),),
         request=text,
         criteria=text,
+        original_request=text,
+        original_criteria=text,
         files=("src/a.py",),
     )
 

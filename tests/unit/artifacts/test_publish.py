@@ -16,6 +16,7 @@ from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.artifacts.text import markdown_block, markdown_line
 from orchestrator.contracts.project import Event, ProjectStatus, ProjectView
 from orchestrator.contracts.tools import PublishInput, PublishResult
+from orchestrator.domain.apps import AppType, Architecture
 from orchestrator.domain.findings import Finding
 from orchestrator.domain.refs import BlobRef, blob_ref
 from tests.unit.artifacts.samples import PROJECT, RunDetails, call, project_view, published, task_view
@@ -60,6 +61,11 @@ CONTROL_TEXTS = [
     "\ufeffa",
     "a\rb",
 ]
+
+
+def advised(text: str) -> Architecture:
+    """An architecture whose texts a model wrote."""
+    return Architecture(app_type=AppType.STATIC_SITE, stack=(text,), entry_point=text, rationale=text)
 
 
 def read(files: dict[str, bytes], **options: Unpack[RunDetails]) -> tuple[dict[str, bytes], ProjectView]:
@@ -152,12 +158,17 @@ def test_the_report_tells_what_happened() -> None:
         task_view(id="t2", title="Test it", status="FAILED", reason="rejected by pytest", score=None),
     )
     view = project_view(
-        tasks=tasks, simulated=True, notes=("fell back from x to y",), status=ProjectStatus.PARTIAL_SUCCESS
+        architecture=advised("why it is so"),
+        tasks=tasks,
+        simulated=True,
+        notes=("fell back from x to y",),
+        status=ProjectStatus.PARTIAL_SUCCESS,
     )
     files, _ = read(
         {"a.py": b""},
         view=view,
         request="Build `it`",
+        original="Build",
         calls=(call(outcome="failure: rate_limit", model="x:y"),),
         findings=(Finding(validator="pytest", path="a.py", line=3, rule="assert", message="1 != 2"),),
         events=(Event(seq=1, time_s=0.0, kind="breaker_opened", text="x"),),
@@ -167,6 +178,9 @@ def test_the_report_tells_what_happened() -> None:
     for fact in (
         "Simulated models",
         "Build `it`",
+        "As it was written",
+        "why it is so",
+        "static_site",
         "tests pass",
         "PARTIAL_SUCCESS",
         "first try scored 0.4",
@@ -208,8 +222,9 @@ def test_the_report_keeps_its_shape_whatever_models_write(text: str) -> None:
         tasks = (task_view(title=value, reason=value, model=value, reviewer=value, status="FAILED", attempts=(value,)),)
         files, _ = read(
             {"a.py": b""},
-            view=project_view(tasks=tasks, notes=(value,), reason=value),
+            view=project_view(tasks=tasks, notes=(value,), reason=value, architecture=advised(value)),
             request=value,
+            original=f"{value} first",
             calls=(call(outcome=value, model=value),),
             findings=(Finding(validator="v", path=value, rule=value, message=value),),
             events=(Event(seq=1, time_s=1.0, kind=value, task=value, text=value),),
