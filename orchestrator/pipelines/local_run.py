@@ -231,7 +231,7 @@ class LocalRun:
 
     def _step_result(self, instance: str, step: StepState) -> StepResult:
         facts = self._facts.get(instance, Facts())
-        skipped = step.status is StepStatus.SKIPPED
+        broke = step.status is StepStatus.FAILED
         return StepResult(
             step_name=instance,
             status=step.status,
@@ -242,10 +242,10 @@ class LocalRun:
             uncertain_micro=facts.uncertain_micro,
             model_used=facts.model,
             attempts=facts.attempts,
-            error="" if skipped else step.reason,
+            error=step.reason if broke else "",
             input_preview=facts.input_preview,
             started_s=self._epoch_s + (step.started_s or step.ended_s),
-            notes=(*facts.notes, *((step.reason,) if skipped else ())),
+            notes=(*facts.notes, *((step.reason,) if step.reason and not broke else ())),
         )
 
     def _result(self, began_s: float) -> PipelineResult:

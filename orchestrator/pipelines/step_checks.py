@@ -80,14 +80,16 @@ def _llm(step: LlmStep) -> Iterator[StepFault]:
 
 def _schema(schema: dict[str, Any]) -> Iterator[StepFault]:
     at = ("response_schema",)
-    if schema.get("type") != "object":
-        yield StepFault(at, "the schema must be that of an object: type: object")
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         yield StepFault(at, f"no JSON Schema: {one_line(error.message)}")
+        return
     except RecursionError:
         yield StepFault(at, "nested too deeply")
+        return
+    if schema.get("type") != "object":
+        yield StepFault(at, "the schema must be that of an object: type: object")
     if found := _keyword(schema, 0):
         yield StepFault(at, f"'{found}' is not supported; check texts with a regex transform")
 

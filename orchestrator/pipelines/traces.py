@@ -14,7 +14,10 @@ _MARKUP = str.maketrans({"|": "\\|", "`": "'", "<": "&lt;", ">": "&gt;"})
 
 @dataclass(frozen=True)
 class StepTrace:
-    """One step. `input_preview` is the beginning of its rendered prompt; `cost` is USD, `timestamp` ISO 8601 in UTC."""
+    """One step. `input_preview` is the beginning of its rendered prompt; `cost` is USD, `timestamp` ISO 8601 in UTC.
+
+    A step without success and without an error was cancelled, since the run ended before it did.
+    """
 
     step_name: str
     model: str = ""
@@ -108,7 +111,7 @@ class PipelineTrace:
             *(_row(step) for step in self.step_traces),
         ]
         for step in self.step_traces:
-            if step.error and not step.skipped:
+            if step.error:
                 lines += ["", f"### Error in `{_cell(step.step_name)}`", "", "```text", _fenced(step.error), "```"]
         return "\n".join([*lines, ""])
 
@@ -125,7 +128,7 @@ def ordered(steps: Iterable[StepTrace], names: Iterable[str]) -> list[StepTrace]
 
 
 def _row(step: StepTrace) -> str:
-    status = "Skipped" if step.skipped else "Pass" if step.success else "Fail"
+    status = "Skipped" if step.skipped else "Pass" if step.success else "Fail" if step.error else "Cancelled"
     cells = (
         _cell(step.step_name),
         _cell(step.model) or "N/A",
