@@ -22,6 +22,7 @@ from pathlib import Path
 UV = "uv==0.13.8"
 COMMAND_S = 300
 CACHE = Path(os.environ.get("ORCHESTRATOR_CACHE_DIR", Path.home() / ".cache/orch")) / "scaffold-tests"
+_PIP = "python -m pip install"
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
@@ -73,14 +74,19 @@ class Software:
 
     def install(self) -> None:
         """Run the install section: pip's work is done by uv, npm's once for each lock."""
-        self.run(f"{_uv()} venv --quiet --python {sys.executable} .venv")
+        self.uv(f"venv --quiet --python {sys.executable} .venv")
         for command in self.commands("Install"):
             if command == "npm ci":
                 self._install_node()
+            elif command.startswith("npm "):
+                self.run(f"{command} --no-audit --no-fund --prefer-offline")
             else:
-                prefix = "python -m pip install"
-                assert command.startswith(prefix)
-                self.run(f"{_uv()} pip install --quiet --python .venv/bin/python" + command.removeprefix(prefix))
+                assert command.startswith(_PIP)
+                self.uv(f"pip install --quiet --python .venv/bin/python{command.removeprefix(_PIP)}")
+
+    def uv(self, arguments: str) -> str:
+        """What uv printed."""
+        return self.run(f"{shlex.quote(_uv())} {arguments}")
 
     def _install_node(self) -> None:
         manifests = [(self.folder / name).read_bytes() for name in ("package.json", "package-lock.json")]
