@@ -53,6 +53,7 @@ from orchestrator.domain.answers import PlannedTask, Suggestion
 from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.money import usd
 from orchestrator.domain.pipeline import PipelineSpec
+from orchestrator.pipelines.pipeline import Pipeline
 from orchestrator.domain.text import one_line
 from orchestrator.settings import Settings
 
@@ -182,7 +183,7 @@ class Orchestrator:
 
     async def run_pipeline(
         self,
-        pipeline: PipelineSpec,
+        pipeline: PipelineSpec | Pipeline,
         inputs: Mapping[str, JsonValue] = MappingProxyType({}),
         *,
         max_micro: int | None = None,
@@ -190,8 +191,13 @@ class Orchestrator:
     ) -> PipelineOutput:
         """Runs a pipeline to its end, under the cap `max_micro` if there is one; with `mock` no model is asked.
 
-        Raises UserInputError where the pipeline, its inputs or a model will not do. A step that fails is a result.
+        Raises UserInputError where the pipeline, its inputs or a model will not do: a Python function must be registered
+        as an entry point where the worker runs. A step that fails is a result.
         """
+        if isinstance(pipeline, Pipeline):
+            if pipeline.functions:
+                raise UserInputError("Python functions run in this process only: use PipelineExecutor, or entry points")
+            pipeline = pipeline.spec
         embedded, models = self._settings.embedded, load_catalog(self._settings)
         spec = build_run(pipeline, inputs, models=models, embedded=embedded, max_micro=max_micro, mock=mock)
         run_id = await self.pipelines.start(spec)

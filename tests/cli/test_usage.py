@@ -30,6 +30,7 @@ COMMANDS = [
     "guide",
     "models",
     "doctor",
+    "pipeline",
     "server",
     "worker",
 ]
