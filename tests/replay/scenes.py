@@ -9,6 +9,7 @@ from orchestrator.contracts import names
 from orchestrator.contracts.messages import (
     AddGuidance,
     ApprovePlan,
+    ChooseSuggestions,
     OverrideModel,
     RetryTask,
     SetBudget,
@@ -17,12 +18,21 @@ from orchestrator.contracts.messages import (
     SkipTask,
 )
 from orchestrator.contracts.project import OnExhausted, ProjectStatus, Timeouts
-from orchestrator.domain.answers import PlanAnswer
+from orchestrator.domain.answers import ArchitectureAnswer, PlanAnswer, Suggestion, SuggestionKind, SuggestionsAnswer
+from orchestrator.domain.apps import EnhanceMode
 from orchestrator.domain.tasks import Stage
 from tests.workflow.harness import House, Run, spec
 from tests.workflow.play import DOWN, LOST, REVISE, Play, json_task, text_task
 
 LARGE_BYTES = 190_000
+SUGGESTED = SuggestionsAnswer(
+    suggestions=[
+        Suggestion(
+            kind=SuggestionKind.RISK, title=title, description="It matters.", patch_project=f"{title} is handled."
+        )
+        for title in ("Rain", "Snow")
+    ]
+)
 REPAIRED = '```json path=j1.json\n{"mended": 1}\n```'
 
 Scene = Callable[[House, Play], Awaitable[Run]]
@@ -210,6 +220,39 @@ async def retry(house: House, play: Play) -> Run:
     return await _to_end(run, ProjectStatus.SUCCESS)
 
 
+async def suggestions(house: House, play: Play) -> Run:
+    """A person chooses among suggestions, after a choice that makes no sense; then an architecture is advised."""
+    play.on(Stage.ENHANCE, reply=SUGGESTED)
+    play.on(Stage.ADVISE, reply=ArchitectureAnswer(app_type="library", structural_pattern="layered"))
+    run = await house.start(spec(enhance=EnhanceMode.ASK, advise=True))
+    await run.until(lambda view: view.awaits == "suggestions")
+    assert await run.refusal(ChooseSuggestions(accepted=("s9",)))
+    await run.steer(ChooseSuggestions(accepted=("s2",), by="ann"))
+    await run.result()
+    return run
+
+
+async def suggestions_resumed(house: House, play: Play) -> Run:
+    """The run after one that ended while its suggestions waited: all are applied now."""
+    play.on(Stage.ENHANCE, reply=SUGGESTED)
+    project = spec(enhance=EnhanceMode.ASK)
+    ended = await house.start(project)
+    await ended.until(lambda view: view.awaits == "suggestions")
+    await ended.handle.cancel()
+    await _to_end(ended, ProjectStatus.CANCELLED)
+    changed = project.model_copy(update={"enhance": EnhanceMode.ALL})
+    return await _to_end(await house.resume(ended, changed), ProjectStatus.SUCCESS)
+
+
+async def no_advice(house: House, play: Play) -> Run:
+    """Nobody suggests or advises anything usable: the run goes on without."""
+    play.on(Stage.ENHANCE, reply="no")
+    play.on(Stage.ADVISE, reply="no")
+    run = await house.start(spec(enhance=EnhanceMode.ALL, advise=True))
+    await run.result()
+    return run
+
+
 async def resumed(house: House, play: Play) -> Run:
     """The run after one that was cancelled in the middle of a call."""
     gate = play.hold(Stage.CRITIQUE, "t2", times=1)
@@ -241,6 +284,9 @@ SCENES: dict[str, tuple[Scene, Callable[[], Play]]] = {
     "pause_on_exhaustion": (pause_on_exhaustion, two),
     "retry": (retry, broken),
     "resumed": (resumed, two),
+    "suggestions": (suggestions, two),
+    "suggestions_resumed": (suggestions_resumed, two),
+    "no_advice": (no_advice, two),
     "large_input": (large_input, lambda: Play(text_task("t1"))),
 }
 
