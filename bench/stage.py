@@ -33,7 +33,7 @@ class Stage:
         began_s = time.time()
         outcome = self.command(
             "start", "--project", "Benchmark", "--criteria", "It is done", "--budget", "100",
-            "--concurrency", "12", "--json", "--no-input",
+            "--concurrency", "12", "--json", "--no-input", "--no-enhance",
         )  # fmt: skip
         ended_s = time.time()
         requests = self._vendors.requests[first:]

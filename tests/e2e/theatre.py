@@ -49,7 +49,11 @@ class Theatre:
         return sorted(task_of(record.request) for record in self.stage("generate"))
 
     def begin(self, *options: str, extra: Mapping[str, str] | None = None) -> Command:
-        """Start a project and wait for it in the background."""
+        """Start a project and wait for it in the background; its first call is for the plan."""
+        return self.begin_in_full("--no-enhance", "--no-advise", *options, extra=extra)
+
+    def begin_in_full(self, *options: str, extra: Mapping[str, str] | None = None) -> Command:
+        """The same with suggestions and advice before the plan."""
         self._runs += 1
         folder = self.installation.folder / f"out-{self._runs}"
         texts = ("--project", f"Project {self._runs}", "--criteria", "It is done")
