@@ -53,8 +53,8 @@ from orchestrator.domain.answers import PlannedTask, Suggestion
 from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.money import usd
 from orchestrator.domain.pipeline import PipelineSpec
-from orchestrator.pipelines.pipeline import Pipeline
 from orchestrator.domain.text import one_line
+from orchestrator.pipelines.pipeline import Pipeline
 from orchestrator.settings import Settings
 
 _EMBEDDED_TASK_TIMEOUT = timedelta(seconds=5)  # then another worker gets a dead one's task
@@ -191,8 +191,8 @@ class Orchestrator:
     ) -> PipelineOutput:
         """Runs a pipeline to its end, under the cap `max_micro` if there is one; with `mock` no model is asked.
 
-        Raises UserInputError where the pipeline, its inputs or a model will not do: a Python function must be registered
-        as an entry point where the worker runs. A step that fails is a result.
+        Raises UserInputError where the pipeline, its inputs or a model will not do: Python functions must be registered
+        as entry points where the worker runs. A step that fails is a result.
         """
         if isinstance(pipeline, Pipeline):
             if pipeline.functions:
