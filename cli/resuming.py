@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from cli.console import say
 from cli.finish import come_back, known_folder, output_folder, present
 from cli.following import Waiting, follow_to_end
-from cli.pipeline_running import resume_pipeline
+from cli.pipeline_runs import resume_pipeline
 from cli.results import exit_code, is_closed
 from cli.running import settled_view
 from cli.session import checked_id, operator, run_async, settings_for

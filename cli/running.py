@@ -8,7 +8,7 @@ from typing import Any
 from cli.console import columns, say, show, show_json
 from cli.finish import known_folder, output_folder, present, write_output
 from cli.following import Waiting, follow_to_end
-from cli.pipeline_running import cancel_pipeline, pause_pipeline, show_run, watch_pipeline
+from cli.pipeline_runs import cancel_pipeline, pause_pipeline, show_run, watch_pipeline
 from cli.results import is_closed
 from cli.session import checked_id, operator, run_async, settings_for
 from orchestrator.client.facade import Orchestrator

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
@@ -27,7 +27,6 @@ from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.catalog import ROUTING, load_catalog
 from orchestrator.client.connection import connect, connect_embedded, ensure_services
 from orchestrator.client.namespace import has_search_attributes
-from orchestrator.client.pipeline_spec import build_run
 from orchestrator.client.pipelines import PipelineOutput, PipelineRuns, Site
 from orchestrator.client.processes import Say
 from orchestrator.client.reading import ProjectRow, RunReader
@@ -54,8 +53,10 @@ from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.money import usd
 from orchestrator.domain.pipeline import PipelineSpec
 from orchestrator.domain.text import one_line
-from orchestrator.pipelines.pipeline import Pipeline
 from orchestrator.settings import Settings
+
+if TYPE_CHECKING:
+    from orchestrator.pipelines.pipeline import Pipeline
 
 _EMBEDDED_TASK_TIMEOUT = timedelta(seconds=5)  # then another worker gets a dead one's task
 _HEAL_S = 1.0
@@ -183,7 +184,7 @@ class Orchestrator:
 
     async def run_pipeline(
         self,
-        pipeline: PipelineSpec | Pipeline,
+        pipeline: "PipelineSpec | Pipeline",
         inputs: Mapping[str, JsonValue] = MappingProxyType({}),
         *,
         max_micro: int | None = None,
@@ -194,7 +195,9 @@ class Orchestrator:
         Raises UserInputError where the pipeline, its inputs or a model will not do: Python functions must be registered
         as entry points where the worker runs. A step that fails is a result.
         """
-        if isinstance(pipeline, Pipeline):
+        from orchestrator.client.pipeline_spec import build_run  # most commands need no YAML and no templates
+
+        if not isinstance(pipeline, PipelineSpec):
             if pipeline.functions:
                 raise UserInputError("Python functions run in this process only: use PipelineExecutor, or entry points")
             pipeline = pipeline.spec
