@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.calls import GiveUp
     from orchestrator.domain.findings import CheckStatus
     from orchestrator.domain.integration import ProjectCheck, after_check, drafts, repaired_one, validators
-    from orchestrator.domain.quality import RULES
+    from orchestrator.domain.quality import rules_for
     from orchestrator.domain.reopening import unfinished
     from orchestrator.domain.routing import repair_of
     from orchestrator.domain.steps import Check, TaskStatus
@@ -144,7 +144,7 @@ async def _score_saved(ctx: RunContext) -> None:
     ]
     for task in saved:
         verdict = Check(passed=True, unchecked=check.unchecked, summary="passes with the whole project")
-        ctx.set_task(task.id, steps.rejudge(ctx.task(task.id), verdict, RULES[task.type]))
+        ctx.set_task(task.id, steps.rejudge(ctx.task(task.id), verdict, rules_for(task.type, ctx.spec.quality_targets)))
     unfinished = [task for task in ctx.state.plan if ctx.task(task.id).status is TaskStatus.RUNNING]
     await asyncio.gather(*(run_task(ctx, task) for task in unfinished))
     if any(ctx.task(task.id).status is TaskStatus.RUNNING for task in unfinished):

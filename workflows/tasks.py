@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.tools import CheckInput, CheckOutcome
     from orchestrator.domain import steps
     from orchestrator.domain.calls import GiveUp
-    from orchestrator.domain.quality import RULES
+    from orchestrator.domain.quality import TypeRules, rules_for
     from orchestrator.domain.routing import work_of
     from orchestrator.domain.schedule import ready, remaining_path, skip_hopeless, upstream
     from orchestrator.domain.steps import Check, Review, Step, TaskState, TaskStatus
@@ -64,7 +64,7 @@ async def run_tasks(ctx: RunContext) -> None:
 
 async def run_task(ctx: RunContext, task: TaskSpec) -> None:
     """Perform steps until the task has a final status, or the run stops."""
-    rules = RULES[task.type]
+    rules = rules_for(task.type, ctx.spec.quality_targets)
     while wanted := steps.next_steps(ctx.task(task.id)):
         outcomes = await asyncio.gather(*(_perform(ctx, task, step) for step in wanted), return_exceptions=True)
         for outcome in outcomes:
@@ -91,7 +91,7 @@ async def run_task(ctx: RunContext, task: TaskSpec) -> None:
 
 async def _perform(ctx: RunContext, task: TaskSpec, step: Step) -> None:
     """Perform one step and put its outcome into the task's state."""
-    rules = RULES[task.type]
+    rules = rules_for(task.type, ctx.spec.quality_targets)
     if step.stage is None:
         check = await _validate(ctx, task)
         ctx.set_task(task.id, steps.checked(ctx.task(task.id), check, rules))
@@ -108,11 +108,10 @@ async def _perform(ctx: RunContext, task: TaskSpec, step: Step) -> None:
             raise Refused(result.reason, ctx.state.ledger.max_micro)
         ctx.set_task(task.id, steps.unanswered(state, step, result.reason, rules))
     else:
-        ctx.set_task(task.id, _answered(state, step, result, task))
+        ctx.set_task(task.id, _answered(state, step, result, rules))
 
 
-def _answered(state: TaskState, step: Step, result: CallResult, task: TaskSpec) -> TaskState:
-    rules = RULES[task.type]
+def _answered(state: TaskState, step: Step, result: CallResult, rules: TypeRules) -> TaskState:
     if result.draft is not None:
         return steps.drafted(state, result.draft, result.model)
     if result.critique is not None:

@@ -1,5 +1,7 @@
 """What each kind of task must reach, and how scores are combined."""
 
+from collections.abc import Mapping
+
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.tasks import Stage, TaskType
 
@@ -25,6 +27,14 @@ RULES: dict[TaskType, TypeRules] = {
     TaskType.SUMMARIZATION: TypeRules(threshold=0.80, max_iterations=2, max_output_tokens=1024),
     TaskType.EVALUATION: TypeRules(threshold=0.80, max_iterations=2, max_output_tokens=2048),
 }
+
+
+def rules_for(task_type: TaskType, targets: Mapping[TaskType, float]) -> TypeRules:
+    """The rules of a task type, with the project's own acceptance threshold where `targets` has one."""
+    rules = RULES[task_type]
+    target = targets.get(task_type)
+    return rules if target is None else rules.model_copy(update={"threshold": target})
+
 
 # Hidden reasoning counts as output: models that reason get twice the limit, and at least this many tokens more.
 REASONING_TOKENS = 4096

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.contracts.project import ProjectStatus
 from orchestrator.domain.answers import Evaluation
-from orchestrator.domain.tasks import Stage
+from orchestrator.domain.tasks import Stage, TaskType
 from tests.workflow.conftest import Opened
 from tests.workflow.harness import spec
 from tests.workflow.play import REVISE, Play, json_task, text_task
@@ -94,6 +94,16 @@ async def test_a_weak_author_is_replaced_and_the_best_version_stays(opened: Open
     assert (task.status, task.score, task.model, task.iterations) == ("DEGRADED", 0.6, "alpha:one", 2)
     assert view.status is ProjectStatus.COMPLETED_DEGRADED
     assert "0.60" in play.requests(Stage.GENERATE)[1].request.prompt
+
+
+@pytest.mark.parametrize(("target", "status", "written"), [(0.6, "COMPLETED", 1), (0.99, "DEGRADED", 2)])
+async def test_the_projects_own_target_decides(opened: Opened, target: float, status: str, written: int) -> None:
+    play = Play(text_task("t1"))
+    play.on(Stage.EVALUATE, reply=Evaluation(score=0.7 if status == "COMPLETED" else 0.95))
+    async with opened(play) as house:
+        view = await house.play(spec(quality_targets={TaskType.SUMMARIZATION: target, TaskType.CODE_REVIEW: 0.1}))
+    assert view.tasks[0].status == status
+    assert play.count(Stage.GENERATE) == written
 
 
 async def test_judges_who_disagree_take_the_lower_score(opened: Opened) -> None:
