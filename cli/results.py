@@ -8,6 +8,7 @@ from cli.console import columns
 from orchestrator.contracts.project import ProjectStatus, ProjectView, TaskView
 from orchestrator.domain.advising import described
 from orchestrator.domain.apps import Architecture
+from orchestrator.domain.criteria import CriterionResult
 from orchestrator.domain.money import usd
 from orchestrator.domain.text import one_line
 
@@ -53,6 +54,7 @@ def result_object(view: ProjectView, output_dir: str | None) -> dict[str, Any]:
         "simulated": view.simulated,
         "reason": view.reason,
         "architecture": view.architecture.model_dump(mode="json") if view.architecture else None,
+        "criteria": [criterion.model_dump(exclude={"file"}) for criterion in view.criteria],
         "tasks": [_task_object(task) for task in view.tasks],
     }
 
@@ -76,6 +78,7 @@ def result_block(view: ProjectView, output_dir: str | None) -> str:
     """The run as text for a reader: status, why, what it cost, where it lies, how to try it."""
     status = typer.style(view.status.value, fg=_COLOURS.get(view.status, "yellow"), bold=True)
     lines = ["", f"{status}  {view.project_id}", *columns(_facts(view, output_dir))]
+    lines += ["", *columns([_criterion_row(criterion) for criterion in view.criteria])] if view.criteria else []
     lines += ["", *columns([_task_row(task) for task in view.tasks[:_MAX_TASK_LINES]])] if view.tasks else []
     if len(view.tasks) > _MAX_TASK_LINES:
         lines.append(f"  … and {len(view.tasks) - _MAX_TASK_LINES} more tasks")
@@ -99,6 +102,11 @@ def _facts(view: ProjectView, output_dir: str | None) -> list[tuple[str, ...]]:
         facts.append(("output", output_dir))
         facts += [("tests", f"cd {_quoted(output_dir)} && python -m pytest")] if _has_tests(view) else []
     return facts
+
+
+def _criterion_row(criterion: CriterionResult) -> tuple[str, ...]:
+    met = {True: "met", False: "NOT met", None: "not judged"}[criterion.met]
+    return met, one_line(criterion.text, 80), one_line(criterion.evidence, 100)
 
 
 def _architecture(architecture: Architecture) -> list[tuple[str, ...]]:

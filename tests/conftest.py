@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     home = Path(tempfile.mkdtemp(prefix="orch-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
-    config.addinivalue_line("markers", "long_build: builds a Node application; runs with --chaos only")
+    config.addinivalue_line("markers", "long_build: installs and builds for minutes; runs with --chaos only")
     _isolate(home)
     sys.addaudithook(_refuse_network)
 

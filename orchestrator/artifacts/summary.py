@@ -53,6 +53,7 @@ def write_summary(view: ProjectView, calls: Sequence[CallRecord], files: Sequenc
         "stages_usd": {stage: usd(amount) for stage, amount in stage_costs(view).items()},
         "models": [_model(totals) for totals in model_totals(calls)],
         "tasks": [_task(task) for task in view.tasks],
+        "criteria": [criterion.model_dump(exclude={"file"}) for criterion in view.criteria],
         "files": [file.model_dump() for file in files],
     }
     content["sha256"] = _digest(content)

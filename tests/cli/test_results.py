@@ -43,6 +43,8 @@ def test_the_json_object_has_the_keys_of_the_contract() -> None:
         "output_dir": "/out",
         "simulated": True,
         "reason": "",
+        "architecture": None,
+        "criteria": [],
         "tasks": [
             {
                 "id": "t01",

@@ -9,6 +9,7 @@ from orchestrator.artifacts.html_report import render_html
 from orchestrator.artifacts.report import ReportData
 from orchestrator.contracts.project import Event
 from orchestrator.domain.apps import AppType, Architecture
+from orchestrator.domain.criteria import CriterionResult
 from orchestrator.domain.findings import Finding
 from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.tasks import TaskSpec, TaskType
@@ -59,6 +60,7 @@ def _data(text: str = "a text") -> ReportData:
         view=project_view(
             architecture=Architecture(app_type=AppType.CLI, topology=text, rationale=text),
             reason=text,
+            criteria=(CriterionResult(text=text, check="judged", met=False, evidence=text),),
             notes=(text,),
             tasks=(task_view(title=text, reason=text), task_view(id="t2")),
         ),
