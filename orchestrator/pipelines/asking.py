@@ -2,10 +2,10 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Protocol
 
-from orchestrator.catalog import Catalog, catalog_here, open_catalog
+from orchestrator.catalog import load_catalog, open_catalog
 from orchestrator.domain.errors import CallFailure, FailureKind, Fate
 from orchestrator.domain.model import ModelSpec, find_model
 from orchestrator.domain.money import PriceTier
@@ -31,8 +31,11 @@ class ModelSource(Protocol):
 
     estimated: bool
 
+    async def prepare(self) -> None:
+        """Read the catalog, which takes a second at first, outside of the event loop."""
+
     def models_of(self, step: LlmStep, *, capped: bool) -> tuple[ModelSpec, ...]:
-        """The step's model and its fallbacks, as far as they can be asked; with a budget those with a price only."""
+        """Once it is prepared: the step's model and its fallbacks, as far as they can be asked; with a budget those with a price only."""
 
     async def ask(self, model: ModelSpec, request: ModelRequest, context: Mapping[str, Any]) -> ModelAnswer:
         """One answer. Raises ProviderError."""
@@ -46,6 +49,9 @@ class _Named:
 
     estimated = True
 
+    async def prepare(self) -> None:
+        await in_thread(_catalog)
+
     async def aclose(self) -> None:
         return
 
@@ -54,7 +60,7 @@ class _Named:
         return tuple(model for model in found.values() if model is not None)
 
     def _model(self, name: str, *, capped: bool) -> ModelSpec | None:
-        known = find_model(name, _catalog().models)
+        known = find_model(name, _catalog())
         if known is not None and (known.prices or not capped):
             changed = {"id": name, "model": name, "prices": known.prices or _FREE, "context_tokens": _UNLIMITED_TOKENS}
             return known.model_copy(update=changed)
@@ -112,16 +118,16 @@ class VendorSource:
 
     estimated = False
 
-    def __init__(self, settings: Settings | None = None, providers: Mapping[str, Provider] | None = None) -> None:
+    def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings or load_settings()
-        self._opened = dict(providers or {})
+        self._opened: dict[str, Provider] = {}
+        self._models: tuple[ModelSpec, ...] = ()
 
-    @cached_property
-    def _known(self) -> Catalog:
-        return catalog_here(self._settings)
+    async def prepare(self) -> None:
+        self._models = await in_thread(load_catalog, self._settings)
 
     def models_of(self, step: LlmStep, *, capped: bool) -> tuple[ModelSpec, ...]:
-        found = [find_model(name, self._known.models) for name in (step.model, *step.fallback)]
+        found = [find_model(name, self._models) for name in (step.model, *step.fallback)]
         usable = {model.id: model for model in found if model is not None and self._has_access(model)}
         if capped:
             return tuple(model for model in usable.values() if model.prices)
@@ -135,7 +141,7 @@ class VendorSource:
             await self._opened.popitem()[1].aclose()
 
     def _has_access(self, model: ModelSpec) -> bool:
-        return model.simulated or model.vendor in self._opened or model.vendor in self._settings.vendors
+        return model.simulated or model.vendor in self._settings.vendors
 
     def _provider(self, vendor: str) -> Provider:
         if vendor not in self._opened:
@@ -145,8 +151,8 @@ class VendorSource:
 
 
 @lru_cache(maxsize=1)
-def _catalog() -> Catalog:
-    return open_catalog(load_settings())
+def _catalog() -> tuple[ModelSpec, ...]:
+    return open_catalog(load_settings()).models
 
 
 def _unusable(message: str) -> ProviderError:

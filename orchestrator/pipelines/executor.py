@@ -65,6 +65,7 @@ class _Executor:
         budget = None if pipeline.budget is None else micro(pipeline.budget)
         calls = LocalCalls(source, budget, retry, self._watching.clock, self._watching.sleep)
         try:
+            await source.prepare()
             return await LocalRun(pipeline, plan, inputs, calls, self._watching).run()
         finally:
             await source.aclose()
