@@ -25,7 +25,7 @@ HOSTILE = (
 )
 
 
-class _Page(HTMLParser):
+class Page(HTMLParser):
     """Tags, attributes and text of a page."""
 
     def __init__(self, html: str) -> None:
@@ -77,13 +77,13 @@ def _data(text: str = "a text") -> ReportData:
 
 
 def test_it_tells_what_happened() -> None:
-    words = _Page(render_html(_data())).words
+    words = Page(render_html(_data())).words
     for wanted in ("p1", "SUCCESS", "0.001301", "t2", "F401", "a.py:3", "0.87", "ann", "src/a.py", "v:m", "w:n"):
         assert wanted in words, wanted
 
 
 def test_it_needs_nothing_else() -> None:
-    page = _Page(render_html(_data()))
+    page = Page(render_html(_data()))
     assert not {"script", "link", "img", "iframe", "object", "base", "form"} & set(page.tags)
     assert not [name for name, _ in page.attributes if name in ("src", "href", "action") or name.startswith("on")]
     assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
@@ -91,7 +91,7 @@ def test_it_needs_nothing_else() -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_stays_text(text: str) -> None:
-    harmless, attacked = _Page(render_html(_data())), _Page(render_html(_data(text)))
+    harmless, attacked = Page(render_html(_data())), Page(render_html(_data(text)))
     assert attacked.tags == harmless.tags
     assert [name for name, _ in attacked.attributes] == [name for name, _ in harmless.attributes]
     assert not set("\x1b\x07\u202e\u2066") & set(attacked.words)
