@@ -32,9 +32,10 @@ reckoning:
 waiting:
 	$(PYTEST) $(WAITING)
 
-chaos: setup ## The whole chaos suite and its table (SEEDS=10: ten times); properties on new random examples
+chaos: setup ## The whole chaos suite and its table (SEEDS=10: ten times); properties on new random examples; all applications
 	$(PY) -m tests.chaos.table --seeds $(SEEDS)
 	PROPERTY_RUNS=20 $(PYTEST) tests/properties
+	$(PYTEST) --chaos tests/apps tests/scaffolds
 
 SEEDS := 1
 
