@@ -32,8 +32,12 @@ from orchestrator.validators.tools import ToolEnvironment
 
 _UNSATISFIABLE = 1  # uv: no solution; what else goes wrong is 2
 _ABSENT = re.compile(r"was not found in the package registry|from versions: none\)")
-_NO_WHEEL = re.compile(r"no (usable|compatible)? ?wheels|no-build|no wheels with a matching", re.IGNORECASE)
-_UNREACHABLE = re.compile(r"Retrying \(Retry|NewConnectionError|Could not fetch URL", re.IGNORECASE)
+_NO_WHEEL = re.compile(
+    r"no (usable|compatible)? ?wheels|no-build|no wheels with a matching|No binaries permitted", re.IGNORECASE
+)
+_UNREACHABLE = re.compile(  # how pip, which exits in one way only, speaks of an index that does not answer
+    r"Retrying \(Retry|Could not fetch URL [^\n]*: (?:connection error|timed out|There was a problem|5\d\d )"
+)
 _DIAGNOSED_AT_ONCE = 4
 _TOOLS_LINK = "orch-tools.pth"
 
@@ -121,12 +125,13 @@ class PythonEnvironments:
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         places = [f"{root}/lib/{version}/site-packages" for root in (TOOLS, self._tools.root)]
         (site_packages(draft) / _TOOLS_LINK).write_text("\n".join(places) + "\n")
-        first_line = re.compile(rb"\A#!.*" + re.escape(str(draft).encode()) + rb".*\n(?:'''exec'.*\n' '''\n)?")
+        own = rb"[^\n]*" + re.escape(os.fsencode(draft)) + rb"[^\n]*\n"
+        first_lines = re.compile(rb"\A#!(?:" + own + rb"|/bin/sh\n'''exec'" + own + rb"' '''\n)")
         for program in (draft / "bin").iterdir():
             if program.is_file() and not program.is_symlink():
                 content = program.read_bytes()
-                if first_line.match(content):
-                    program.write_bytes(first_line.sub(b"#!/usr/bin/env python\n", content, count=1))
+                if first_lines.match(content):
+                    program.write_bytes(first_lines.sub(b"#!/usr/bin/env python\n", content, count=1))
         draft.chmod(0o755)
 
     async def _find_uv(self) -> str:
@@ -141,8 +146,7 @@ class PythonEnvironments:
 
     async def _note_refused(self, done: Installed, uv: str, draft: Path, wishes: Wishes, asked: str) -> None:
         """Find out which requirements cannot be had. Raises PrerequisiteError where the index does not answer."""
-        if (uv and done.exit_code != _UNSATISFIABLE) or _UNREACHABLE.search(done.said):
-            raise PrerequisiteError(f"the package index cannot be used: {_summary(done.said)}")
+        _require_answer(done, uv)
         names = list(wishes.wanted)
         gate = asyncio.Semaphore(_DIAGNOSED_AT_ONCE)
 
@@ -171,15 +175,21 @@ class PythonEnvironments:
         done = await install(command, self._environment, draft)
         if not done.exit_code:
             return None
-        if _ABSENT.search(done.said):
-            return finding(
-                items[0], "no-such-distribution", f"{items[0].requirement.name} does not exist in the package index"
-            )
-        rule = "no-wheel" if _NO_WHEEL.search(done.said) else "no-such-version"
+        _require_answer(done, uv)
+        rule = "no-wheel" if _NO_WHEEL.search(f"{done.stdout}\n{done.stderr}") else "no-such-version"
+        if rule != "no-wheel" and _ABSENT.search(done.said):
+            message = f"{items[0].requirement.name} does not exist in the package index"
+            return finding(items[0], "no-such-distribution", message)
         return finding(items[0], rule, f"{' and '.join(lines)} cannot be installed: {_summary(done.said)}")
 
     def _note(self, asked: str, findings: list[Finding], gone: set[str]) -> None:
         self._refused[asked], self._gone[asked] = findings, gone
+
+
+def _require_answer(done: Installed, uv: str) -> None:
+    """Raises PrerequisiteError where an installer failed because the index did not answer."""
+    if (uv and done.exit_code != _UNSATISFIABLE) or _UNREACHABLE.search(f"{done.stdout}\n{done.stderr}"):
+        raise PrerequisiteError(f"the package index cannot be used: {_summary(done.said)}")
 
 
 def _usable(root: Path) -> bool:
@@ -202,7 +212,7 @@ def _install(uv: str, draft: Path) -> list[str]:
 
 
 def _pip(draft: Path) -> list[str]:
-    return [str(draft / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    return [str(draft / "bin" / "python"), "-m", "pip", "install", "-vv", "--disable-pip-version-check", "--no-input"]
 
 
 def _index_of_pip(environment: dict[str, str]) -> dict[str, str]:

@@ -20,6 +20,8 @@ _MAX_MANIFEST_BYTES = 256 * 1024
 _REQUIREMENTS = re.compile(r"(^|/)(requirements[\w.-]*\.(txt|in)|requirements/[\w.-]+\.(txt|in))$")
 _DEVELOPMENT = re.compile(r"^(dev|develop|development|test|tests|testing|all)$", re.IGNORECASE)
 _COMMENT = re.compile(r"(^|\s)#.*$")
+_FILE = re.compile(r"\.(whl|zip|egg|tar(\.\w+)?|tgz)$", re.IGNORECASE)
+_ADDRESS = re.compile(rf"://|^\.{{0,2}}/|\\|{_FILE.pattern}", re.IGNORECASE)
 _HASH = re.compile(r"\s--hash[= ]\S+")
 _POETRY_CARET = re.compile(r"^[\^~]\s*(\d+)(?:\.(\d+))?(?:\.(\d+))?")
 
@@ -159,7 +161,9 @@ def _add(text: str, path: str, line: int, found: Manifests) -> None:
     try:
         requirement = Requirement(text)
     except InvalidRequirement:
-        if re.search(r"://|^\.{0,2}/|\\|\.whl$|\.tar\.gz$|\.zip$", text):
+        requirement = None
+    if requirement is None or _FILE.search(requirement.name):
+        if _ADDRESS.search(text):
             found.refuse("refused-address", path, line, f"{text[:100]!r} is not installed: only names and versions are")
         else:
             found.refuse("invalid-requirement", path, line, f"{text[:100]!r} is not a requirement")
