@@ -7,8 +7,9 @@ import pytest
 from rich.console import Console
 
 from cli.progress import LiveProgress, PlainProgress, screen
-from cli.results import duration, exit_code, is_closed, money, result_block, result_object
+from cli.results import architecture_block, duration, exit_code, is_closed, money, result_block, result_object
 from orchestrator.contracts.project import ProjectStatus
+from orchestrator.domain.apps import AppType, Architecture
 from tests.cli.views import ESCAPES, event, task, view
 
 EXIT_CODES = {
@@ -20,6 +21,23 @@ EXIT_CODES = {
     "SYSTEM_FAILURE": 7,
     "CANCELLED": 8,
 }
+
+
+ARCHITECTURE = Architecture(
+    app_type=AppType.CLI, structural_pattern="layered", stack=("python",), run_command="python -m x", rationale="Small."
+)
+
+
+def test_an_architecture_is_in_the_object_the_block_and_on_its_own() -> None:
+    shown = view(architecture=ARCHITECTURE)
+    assert result_object(shown, None)["architecture"]["app_type"] == "cli"
+    block = result_block(shown, None)
+    assert "app        cli: layered, python\n" in block
+    assert "run        python -m x\n" in block
+    alone = architecture_block(ARCHITECTURE)
+    assert alone.splitlines()[0] == "Architecture"
+    assert "pattern   layered" in alone
+    assert "why       Small." in alone
 
 
 @pytest.mark.parametrize("status", ProjectStatus)
