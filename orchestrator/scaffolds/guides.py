@@ -2,24 +2,30 @@
 
 import json
 import shlex
+from collections.abc import Collection
 
 from orchestrator.domain.app_names import AppNames
 from orchestrator.domain.apps import Architecture
+from orchestrator.scaffolds import manifests
 from orchestrator.scaffolds.kinds import Kind
 
+_DOCKERFILE = "Dockerfile"
 _ALL_INTERFACES = "0.0.0.0"  # inside a container, whose ports are published one by one
 
 
-def readme(of: Kind, names: AppNames, architecture: Architecture, node_install: str) -> str:
-    """How to install, build, run, test, check and pack the software; `node_install` installs its Node packages."""
-    install = tuple(node_install if command.startswith("npm ") else command for command in of.install)
+def readme(of: Kind, names: AppNames, architecture: Architecture, paths: Collection[str], node_install: str) -> str:
+    """How to install, build, run, test, check and pack the software, as far as `paths`, all its files, have it.
+
+    `node_install` installs its Node packages.
+    """
+    checks = of.checks if manifests.PYPROJECT in paths or manifests.PACKAGE_JSON in paths else ()
     sections = [
-        ("Install", install),
+        ("Install", _install(of, paths, node_install)),
         ("Build", (architecture.build_command,)),
         ("Run", (architecture.run_command,)),
         ("Test", (architecture.test_command,)),
-        ("Check", of.checks),
-        ("Container", _container(of, names)),
+        ("Check", checks),
+        ("Container", _container(of, names) if _DOCKERFILE in paths else ()),
     ]
     parts = [f"# {names.title}\n"]
     parts += [f"## {title}\n\n```sh\n{text}\n```\n" for title, lines in sections if (text := _joined(lines))]
@@ -33,6 +39,17 @@ def container_command(architecture: Architecture) -> str:
     command = architecture.run_command or architecture.test_command
     words = [word.replace("127.0.0.1", _ALL_INTERFACES) for word in _words(command)]
     return json.dumps(words, ensure_ascii=False)
+
+
+def _install(of: Kind, paths: Collection[str], node_install: str) -> tuple[str, ...]:
+    commands = []
+    if manifests.PACKAGE_JSON in paths:
+        commands.append(node_install)
+    if manifests.PYPROJECT in paths:
+        commands += [command for command in of.install if not command.startswith("npm ")]
+    elif manifests.REQUIREMENTS in paths:
+        commands.append(f"python -m pip install -r {manifests.REQUIREMENTS}")
+    return tuple(commands)
 
 
 def _container(of: Kind, names: AppNames) -> tuple[str, ...]:

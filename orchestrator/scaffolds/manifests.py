@@ -8,7 +8,7 @@ from orchestrator.domain.app_names import AppNames
 from orchestrator.domain.apps import AppType, Architecture, Dependencies
 from orchestrator.scaffolds.kinds import Kind, versions
 from orchestrator.scaffolds.layout import Layout
-from orchestrator.scaffolds.requirements import is_tool, merged_node, merged_python, python_name
+from orchestrator.scaffolds.requirements import is_tool, merged_node, merged_python, node_name, python_name
 
 PYPROJECT = "pyproject.toml"
 PACKAGE_JSON = "package.json"
@@ -19,7 +19,7 @@ _FIRST_VERSION = "0.1.0"
 
 
 def pyproject_values(
-    of: Kind, names: AppNames, layout: Layout, declared: Dependencies, architecture: Architecture, readme: bool
+    of: Kind, distribution: str, layout: Layout, declared: Dependencies, architecture: Architecture, readme: bool
 ) -> dict[str, str]:
     """What the template of pyproject.toml needs; `readme` says whether there will be a README.md."""
     pins = versions()
@@ -28,19 +28,23 @@ def pyproject_values(
     others = [each for each in declared.python if not is_tool(each)]
     needed = merged_python(pins.pinned(of.python), others, elsewhere=development)
     named = {python_name(each) for each in needed}
-    own_name = f"{names.distribution}-app" if names.distribution in named else names.distribution
     included = layout.included if of.packaged else ()
     return {
-        "distribution": own_name,
         "readme": f"readme = {toml(README)}\n" if readme else "",
         "dependencies": toml_list(needed),
         "development": toml_list(each for each in development if python_name(each) not in named),
-        "scripts": _scripts(own_name, layout, architecture),
+        "scripts": _scripts(distribution, layout, architecture),
         "wheel": _wheel(included, layout.sources),
         "pytest_options": _pytest_options(layout),
         "mypy_path": f"mypy_path = {toml(layout.sources.rstrip('/'))}\n" if layout.sources else "",
         "lint_ignores": _lint_ignores(of),
     }
+
+
+def distribution_name(names: AppNames, declared: Dependencies) -> str:
+    """The name of the software, which must not be one of what it needs: it would stand in for that."""
+    needed = {python_name(each) for each in declared.python} | {node_name(each) for each in declared.node}
+    return f"{names.distribution}-app" if names.distribution in needed else names.distribution
 
 
 def package_json(template: str, declared: Collection[str]) -> str:
@@ -58,9 +62,9 @@ def node_install(files: Collection[str], template: str, declared: Collection[str
     return "npm ci" if complete else "npm install"
 
 
-def minimal_package_json(names: AppNames, declared: Collection[str]) -> str:
+def minimal_package_json(distribution: str, declared: Collection[str]) -> str:
     """A package.json for software whose scaffold has none."""
-    base = {"name": names.distribution, "version": _FIRST_VERSION, "private": True, "dependencies": {}}
+    base = {"name": distribution, "version": _FIRST_VERSION, "private": True, "dependencies": {}}
     return package_json(json.dumps(base), declared)
 
 

@@ -36,6 +36,12 @@ def python_name(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", matched["name"]).lower() if matched else ""
 
 
+def node_name(requirement: str) -> str:
+    """The package's name in `name@range`."""
+    matched = _matched(_NODE, requirement)
+    return matched["name"] if matched else ""
+
+
 def is_tool(requirement: str) -> bool:
     """True for what is needed to test and check software, never to run it."""
     name = python_name(requirement)

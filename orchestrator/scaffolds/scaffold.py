@@ -39,17 +39,18 @@ def scaffold(
         raise ValueError("; ".join(problems))
     names, of = app_names(name), kind(app_type)
     files = _chosen(app_type, names, planned)
-    every = {*files, *planned}
-    decided = located(architecture or facts(app_type, name), every)
+    further = _further_manifests(names, dependencies, {*files, *planned})
+    every = {*files, *planned, *further}
+    decided = _decided(architecture or facts(app_type, name), facts(app_type, name), every)
     values = _values(of, names, dependencies, decided, every)
     if manifests.PACKAGE_JSON in files:
         template = files[manifests.PACKAGE_JSON].render(values)
         values["node_install"] = manifests.node_install(files, template, dependencies.node)
-    values["readme_text"] = guides.readme(of, names, decided, values["node_install"])
+    values["readme_text"] = guides.readme(of, names, decided, every, values["node_install"])
     texts = {path: each.render(values) for path, each in files.items()}
     if manifests.PACKAGE_JSON in texts:
         texts[manifests.PACKAGE_JSON] = manifests.package_json(texts[manifests.PACKAGE_JSON], dependencies.node)
-    texts |= _further_manifests(names, dependencies, every)
+    texts |= further
     return {path: texts[path].encode() for path in sorted(texts)}
 
 
@@ -69,6 +70,15 @@ def _chosen(app_type: AppType, names: AppNames, planned: Collection[str]) -> dic
     return {path: each for path, each in files.items() if not _clashes(path.casefold(), owned)}
 
 
+def _decided(architecture: Architecture, default: Architecture, every: Collection[str]) -> Architecture:
+    """The architecture as these files have it; software in another language is not run by a default for Python."""
+    if architecture.app_type is not AppType.GENERIC or any(path.endswith(".py") for path in every):
+        return located(architecture, every)
+    commands = ("run_command", "build_command", "test_command")
+    unfit = {name: "" for name in commands if getattr(architecture, name) == getattr(default, name)}
+    return architecture.model_copy(update=unfit)
+
+
 def _clashes(path: str, owned: set[str]) -> bool:
     """True where the plan has this very path, a file in place of a folder of it, or a folder in its place."""
     folders = {path[:at] for at, char in enumerate(path) if char == "/"}
@@ -85,10 +95,11 @@ def _path(of: Kind, template: TemplateFile, names: AppNames, planned: Collection
 def _values(
     of: Kind, names: AppNames, declared: Dependencies, architecture: Architecture, every: Collection[str]
 ) -> dict[str, str]:
-    found = layout(every)
+    found, distribution = layout(every), manifests.distribution_name(names, declared)
     site = architecture.entry_point.rpartition("/")[0]
     return {
-        **manifests.pyproject_values(of, names, found, declared, architecture, manifests.README in every),
+        **manifests.pyproject_values(of, distribution, found, declared, architecture, manifests.README in every),
+        "distribution": distribution,
         **{f"{image}_image": tag for image, tag in versions().images.items()},
         "hatchling_version": versions().python["hatchling"],
         "flask_module": dotted(architecture.entry_point, found.sources),
@@ -106,9 +117,9 @@ def _values(
 
 def _further_manifests(names: AppNames, declared: Dependencies, every: Collection[str]) -> dict[str, str]:
     """Manifests for dependencies of a language that neither scaffold nor plan has a manifest of."""
-    added = {}
+    added, distribution = {}, manifests.distribution_name(names, declared)
     if declared.node and manifests.PACKAGE_JSON not in every:
-        added[manifests.PACKAGE_JSON] = manifests.minimal_package_json(names, declared.node)
+        added[manifests.PACKAGE_JSON] = manifests.minimal_package_json(distribution, declared.node)
     if declared.python and not {manifests.PYPROJECT, manifests.REQUIREMENTS} & set(every):
         added[manifests.REQUIREMENTS] = manifests.requirements_txt(declared.python)
     return added

@@ -60,6 +60,8 @@ def test_tools_join_the_tools() -> None:
 
 def test_software_is_not_called_as_what_it_needs() -> None:
     assert project(AppType.CLI, "todo", name="todo")["name"] == "todo-app"
+    files = scaffold(AppType.NEXTJS, "clsx", Dependencies(node=("clsx@2",)), ())
+    assert json.loads(files["package.json"])["name"] == json.loads(files["package-lock.json"])["name"] == "clsx-app"
 
 
 def test_node_packages() -> None:

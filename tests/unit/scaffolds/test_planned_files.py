@@ -137,6 +137,9 @@ def test_a_static_site_is_checked_where_it_lies() -> None:
 
 
 def test_a_generic_project_may_be_of_another_language() -> None:
-    assert rendered(AppType.GENERIC, "main.go").keys() == {"README.md", ".gitignore"}
+    in_go = rendered(AppType.GENERIC, "main.go")
+    assert in_go.keys() == {"README.md", ".gitignore"}
+    assert in_go["README.md"] == "# Todo\n"
+    assert "npm install" in rendered(AppType.GENERIC, "index.js", "package.json")["README.md"]
     assert "pyproject.toml" in rendered(AppType.GENERIC, "tool.py")
     assert rendered(AppType.GENERIC, "index.js", python=("rich",))["requirements.txt"] == "rich\n"
