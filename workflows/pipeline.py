@@ -3,6 +3,7 @@
 import asyncio
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts import names
@@ -112,12 +113,16 @@ class PipelineWorkflow:
             calls=state.record_segments,
             events=state.event_segments,
         )
-        published: PublishedRun = await ctx.tool(
-            names.ACTIVITY_PIPELINE_PUBLISH, given, PublishedRun, "result and logs"
-        )
+        try:
+            name, summary = names.ACTIVITY_PIPELINE_PUBLISH, "result and logs"
+            published: PublishedRun = await ctx.tool(name, given, PublishedRun, summary)
+            view = view.model_copy(update={"events": published.events, "records": published.records})
+        except ActivityError as error:
+            reason = one_line(str(error.cause or error))
+            view = view.model_copy(update={"notes": (*view.notes, f"the logs could not be kept: {reason}")})
         shown.show_search_attributes(ctx, end.status)
         workflow.set_current_details(shown.PipelineDetails(ctx).text(end))
-        return view.model_copy(update={"events": published.events, "records": published.records})
+        return view
 
     async def _paint(self) -> None:
         """Keeps the Web UI's details current: after each event, without events of its own."""

@@ -16,7 +16,6 @@ with workflow.unsafe.imports_passed_through():
         next_attempt,
     )
 
-from workflows.calling import Stopped
 from workflows.pipeline_context import PipelineContext, label
 from workflows.requests import CallSlot, Route, send_request, wait_for_budget
 
@@ -42,8 +41,6 @@ async def _until_answered(
     attempts = ctx.state.attempts.get(instance, Attempts())
     while True:
         await ctx.gate(slot.task)
-        if ctx.state.progress.failed:
-            raise Stopped
         error = attempts.progress.error
         size = attempts.progress.prompt_bytes or step_prompt_bound(step, sizes, error)
         attempts, choice = next_attempt(

@@ -50,6 +50,11 @@ class PipelineContext(CallContext):
         assert self.state.prepared is not None
         return self.state.prepared
 
+    @property
+    def must_stop(self) -> bool:
+        """True once nothing new may begin in this execution: so it is, too, after a step has failed."""
+        return super().must_stop or bool(self.state.progress.failed)
+
     def clock_s(self) -> float:
         """The time that steps are measured in: workflow time without pauses."""
         return self.state.clock.started_s + self.active_s()

@@ -329,7 +329,7 @@ async def test_for_each_keeps_order_and_its_limit(opened: Opened) -> None:
     cast = Cast(slow)
     words = [f"w{n}" for n in range(12)]
     async with opened(cast) as house:
-        run, view = await house.play(run_spec(mapped(3), {"words": words}))
+        run, view = await house.play(run_spec(mapped(3), {"words": list(words)}))
         assert await run.value(view.output) == [f"{n}:W{n}" for n in range(12)]
     assert cast.most_at_once == 3
     each = step_of(view, "each")
@@ -341,7 +341,7 @@ async def test_a_run_goes_on_over_several_executions(opened: Opened) -> None:
     cast = Cast(lambda vendor, request: request.prompt)
     words = [f"w{n}" for n in range(20)]
     async with opened(cast) as house:
-        spec = run_spec(mapped(), {"words": words}, continue_after_events=60)
+        spec = run_spec(mapped(), {"words": list(words)}, continue_after_events=60)
         run, view = await house.play(spec)
         assert await run.value(view.output) == [f"{n}:W{n}" for n in range(20)]
         histories = await run.histories()
@@ -402,3 +402,45 @@ async def test_the_workflow_needs_nothing_that_the_sandbox_forbids(settings: Set
     async with pipeline_house(settings, server, Cast(), plain=True) as house:
         _, view = await house.play(run_spec(mapped(), {"words": ["a", "b"]}, search_attributes=False))
     assert view.status is ProjectStatus.SUCCESS
+
+
+async def test_after_a_failure_nobody_waits_for_a_retry(opened: Opened) -> None:
+    def answer(vendor: str, request: ModelRequest) -> Reply:
+        return DOWN if request.sections["step"] == "b" else BUSY
+
+    slow = {"max_retries": 3, "base_delay_s": 60.0}
+    async with opened(Cast(answer)) as house:
+        began_s = time.monotonic()
+        _, view = await house.play(run_spec({"steps": [llm("a", retry=slow), llm("b", model="beta")]}))
+    assert time.monotonic() - began_s < 20
+    assert view.status is ProjectStatus.SYSTEM_FAILURE
+    assert "Step 'b' failed" in view.reason
+    assert step_of(view, "a").status == "CANCELLED"
+
+
+async def test_transforms_are_tried_again_and_given_up_in_time(opened: Opened) -> None:
+    regex = {"input": "text", "pattern": "(a+)+$"}
+    retry = {"max_retries": 1, "base_delay_s": 0.1}
+    hostile = {"name": "t", "step_type": "transform", "builtin": "regex", "options": regex, "retry": retry}
+    async with opened(Cast()) as house:
+        run, view = await house.play(run_spec({"steps": [hostile]}, {"text": "a" * 40 + "!"}))
+        events = await run.events(view)
+    assert view.status is ProjectStatus.SYSTEM_FAILURE
+    assert "Step 't' failed" in view.reason
+    assert step_of(view, "t").attempts == 2
+    assert any(event.kind == "task_retried" for event in events)
+
+
+async def test_a_prompt_larger_than_what_was_reserved_is_reserved_again(opened: Opened) -> None:
+    prompt = "{% for n in numbers %}{{ text }}{% endfor %}"
+    async with opened(Cast(lambda vendor, request: str(len(request.prompt)))) as house:
+        run, view = await house.play(
+            run_spec(
+                {"steps": [llm("a", prompt, template="jinja")]},
+                {"text": "x" * 100, "numbers": [0] * 50},
+                max_micro=1_000_000,
+            )
+        )
+        assert await run.value(view.output) == "5000"
+    assert view.status is ProjectStatus.SUCCESS
+    assert view.spent_micro >= 5000
