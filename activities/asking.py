@@ -17,6 +17,8 @@ from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts.calls import CallKind, CallRequest, CallResult, PromptParts
 from orchestrator.domain.answer_text import AnswerError
 from orchestrator.domain.errors import CallFailure, FailureKind, Fate
+from orchestrator.domain.ledger import UncertainCharge
+from orchestrator.domain.money import cost_micro, upper_bound_micro
 from orchestrator.domain.tasks import Stage
 from orchestrator.domain.text import one_line
 from orchestrator.prompts import build_prompt, schema_for
@@ -73,7 +75,7 @@ class Asker:
             return CallResult(kind=CallKind.TOO_LARGE, model=request.model.id, prompt_bytes=size)
         kept = await self._keep(asked)
         digest = _digest(request, asked)
-        match await self._journal.begin(request.key, digest):
+        match await self._journal.begin(request.key, digest, _most(request)):
             case Done(record=record) | Void(record=record):
                 return record.model_copy(update={"replayed": True})
             case Changed(record=record):
@@ -160,9 +162,10 @@ class Asker:
         """The outcome in one put. Of an uncertain call the INTENT stays: nobody knows."""
         if result.kind is CallKind.UNCERTAIN:
             return
-        unbilled = result.failure is not None and result.failure.fate is Fate.UNBILLED
-        write = self._journal.void if unbilled else self._journal.done
-        await _insist(lambda: write(request.key, digest, result))
+        if result.failure is not None and result.failure.fate is Fate.UNBILLED:
+            await _insist(lambda: self._journal.void(request.key, digest, result))
+        else:
+            await _insist(lambda: self._journal.done(request.key, digest, result, _cost(request, result)))
 
     def _notes(self, notes: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(one_line(redact(note, self._secrets), _NOTE_CHARS) for note in notes[:_MAX_NOTES])
@@ -183,12 +186,28 @@ async def _insist(action: Callable[[], Awaitable[T]]) -> T:
         delay_s = min(delay_s * 2, _MAX_DELAY_S)
 
 
+def _most(request: CallRequest) -> UncertainCharge:
+    """The upper bound that is reserved for the request."""
+    prices = request.model.prices
+    amount_micro = upper_bound_micro(request.max_prompt_bytes, request.max_tokens, prices) if prices else 0
+    return UncertainCharge(amount_micro=amount_micro, model=request.model.id)
+
+
+def _cost(request: CallRequest, result: CallResult) -> UncertainCharge:
+    """What the vendor says that the request cost; where it does not say, or claims too much, the upper bound."""
+    most = _most(request)
+    if result.usage is None or not request.model.prices:
+        return most
+    actual = cost_micro(result.usage, request.model.prices)
+    return most.model_copy(update={"amount_micro": min(actual, most.amount_micro)})
+
+
 def _superseded(request: CallRequest, record: CallResult) -> CallResult:
     """This key was used for another prompt, which the run has forgotten: what that one cost is booked now."""
     message = "this request was made before, with another prompt"
     if record.failure is not None and record.failure.fate is Fate.UNBILLED:
         return _result(request, _failure(FailureKind.LOST, Fate.UNBILLED, message))
-    if record.usage is None:
+    if record.usage is None or record.model != request.model.id:  # another model had other prices
         return _result(request, _failure(FailureKind.LOST, Fate.UNCERTAIN, message))
     billed = _result(request, _failure(FailureKind.LOST, Fate.BILLED, message))
     return billed.model_copy(update={"usage": record.usage, "replayed": True})

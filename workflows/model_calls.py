@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.routing import ProjectModels, Work, ranking
 
 from workflows.context import RunContext
-from workflows.requests import CallSlot, Route, send_request, wait_for_budget
+from workflows.requests import CallSlot, Route, key_of, send_request, wait_for_budget
 
 _RANKING_ON_RECORD = 8
 
@@ -48,8 +48,10 @@ async def _until_answered(ctx: RunContext, slot: CallSlot, work: Work, parts: Pr
         await ctx.gate(slot.task)
         asked = parts.model_copy(update={"previous_error": progress.error})
         limits = CallLimits.of(work.stage, work.type, prompt_bound(work.stage, asked))
-        choice = choose(progress, order, limits, ctx.state.ledger, ctx.state.breakers, ctx.now_s())
-        choice = in_turn(choice, slot.name, ctx.waiters)
+        carried = ctx.state.ledger.carried.get(key_of(ctx, slot, progress.ask).text())
+        choice = choose(progress, order, limits, ctx.state.ledger, ctx.state.breakers, ctx.now_s(), carried)
+        if carried is None:
+            choice = in_turn(choice, slot.name, ctx.waiters)
         if not isinstance(choice, WaitForBudget) and slot.name in ctx.waiters:
             ctx.waiters.remove(slot.name)
         match choice:

@@ -41,6 +41,9 @@ async def publish(ctx: RunContext) -> ProjectView:
     state = ctx.state
     ctx.ending = True
     await reconcile(ctx)
+    left_micro = sum(charge.amount_micro for charge in state.ledger.carried.values())
+    if left_micro:
+        ctx.note(f"${usd(left_micro):.6f} of an earlier run went to requests that were not needed any more")
     while True:
         end = ending(
             list(state.tasks.values()),

@@ -44,6 +44,20 @@ class Route(Frozen):
     passed_over: tuple[str, ...]
 
 
+def key_of(ctx: CallContext, slot: CallSlot, ask: int) -> CallKey:
+    """The key of request number `ask` of a call."""
+    return CallKey(
+        namespace=ctx.namespace,
+        project=ctx.run_id,
+        task=slot.task,
+        generation=slot.generation,
+        stage=slot.stage,
+        iteration=slot.iteration,
+        role=slot.role,
+        ask=ask,
+    )
+
+
 async def wait_for_budget(ctx: CallContext, slot: CallSlot, amount_micro: int) -> None:
     """Until this call is the first that waits and its amount fits, or can never fit, or the run stops."""
     if slot.name not in ctx.waiters:
@@ -73,16 +87,7 @@ async def send_request(
     timeout_s: float | None = None,
 ) -> CallResult:
     """Reserve, send request number `ask` of a call, book what came of it."""
-    key = CallKey(
-        namespace=ctx.namespace,
-        project=ctx.run_id,
-        task=slot.task,
-        generation=slot.generation,
-        stage=slot.stage,
-        iteration=slot.iteration,
-        role=slot.role,
-        ask=ask,
-    )
+    key = key_of(ctx, slot, ask)
     timeouts = ctx.spec.timeouts
     request = CallRequest(
         key=key,
@@ -93,6 +98,7 @@ async def send_request(
         timeout_s=timeout_s,
     )
     doing = f"{slot.stage.value} #{slot.iteration}{f' {slot.role}' if slot.role else ''} {send.model.id}"
+    carried = key.text() in ctx.state.ledger.carried
     ctx.state.ledger = ctx.state.ledger.reserve(key.text(), send.amount_micro)
     ctx.state.breakers = ctx.state.breakers.on_send(send.model)
     ctx.emit("call_started", "; not ".join((doing, *route.passed_over))[:300], slot.task)
@@ -112,7 +118,7 @@ async def send_request(
         result: CallResult = await ctx.execute(handle, slot.task, doing)
     except (ActivityError, asyncio.CancelledError) as error:  # the latter where it was stopped before it began
         result = _lost(send.model, error)
-    _book(ctx, slot, key, send, result, route)
+    _book(ctx, slot, key, send, result, route, carried)
     return result
 
 
@@ -131,12 +137,14 @@ def _lost(model: ModelSpec, error: ActivityError | asyncio.CancelledError) -> Ca
     )
 
 
-def _book(ctx: CallContext, slot: CallSlot, key: CallKey, send: Send, result: CallResult, route: Route) -> None:
+def _book(
+    ctx: CallContext, slot: CallSlot, key: CallKey, send: Send, result: CallResult, route: Route, carried: bool
+) -> None:
     """Ledger, breaker and logs take the outcome."""
     state, failure = ctx.state, result.failure
     if failure and slot.stage is PipelineStage.STEP:  # the step says how long to wait, unless the vendor does
         failure = failure.model_copy(update={"retry_after_s": failure.retry_after_s or 0.0})
-    outcome = Outcome(usage=result.usage, failure=failure, sent=result.kind is not CallKind.TOO_LARGE)
+    outcome = Outcome(usage=result.usage, failure=failure, sent=result.kind is not CallKind.TOO_LARGE, carried=carried)
     doing = f"{slot.task} {slot.stage.value}"
     settled = settle(key.text(), doing, send, outcome, state.ledger, state.breakers, ctx.now_s())
     state.ledger, state.breakers = settled.ledger, settled.breakers

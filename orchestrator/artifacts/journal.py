@@ -10,6 +10,7 @@ import os
 import socket
 import time
 import uuid
+from collections.abc import Set
 from enum import StrEnum
 
 from pydantic import ValidationError
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from orchestrator.artifacts.store import ArtifactStore, safe_piece
 from orchestrator.contracts.calls import CallKey, CallResult
 from orchestrator.domain.base import Frozen
+from orchestrator.domain.ledger import UncertainCharge
 from orchestrator.domain.money import Usage
 
 _FOLDER = "journal"
@@ -55,6 +57,9 @@ class Unknown(Frozen):
 Begin = Fresh | Done | Void | Changed | Unknown
 
 
+FREE = UncertainCharge(amount_micro=0, model="")
+
+
 class _State(StrEnum):
     INTENT = "intent"
     DONE = "done"
@@ -66,6 +71,7 @@ class _Entry(Frozen):
     digest: str
     state: _State
     owner: str
+    charge: UncertainCharge = FREE
     attempt: str = ""
     record: CallResult | None = None
 
@@ -77,13 +83,17 @@ class Journal:
         self._store = store
         self._owner = owner
 
-    async def begin(self, key: CallKey, digest: str) -> Begin:
-        """Claims the request `key` whose prompt has `digest`. At most one caller ever gets Fresh."""
+    async def begin(self, key: CallKey, digest: str, charge: UncertainCharge = FREE) -> Begin:
+        """Claims the request `key` whose prompt has `digest`. At most one caller ever gets Fresh.
+
+        `charge`: whom it asks, and what that can cost at most.
+        """
         intent = _Entry(
             key=key.text(),
             digest=digest,
             state=_State.INTENT,
             owner=self._owner,
+            charge=charge,
             attempt=uuid.uuid4().hex,
         )
         if await self._store.create_named(_name(intent.key), _encode(intent)):
@@ -97,13 +107,13 @@ class Journal:
             return Changed(record=found.record, digest=found.digest)
         return Done(record=found.record) if found.state is _State.DONE else Void(record=found.record)
 
-    async def done(self, key: CallKey, digest: str, record: CallResult) -> None:
-        """Records an answer, or a failure that was billed, in one atomic put."""
-        await self._finish(key, digest, _State.DONE, record)
+    async def done(self, key: CallKey, digest: str, record: CallResult, charge: UncertainCharge = FREE) -> None:
+        """Records an answer, or a failure that was billed, in one atomic put. `charge`: what it did cost."""
+        await self._finish(key, digest, _State.DONE, record, charge)
 
     async def void(self, key: CallKey, digest: str, record: CallResult) -> None:
         """Records a failure that cost nothing, in one atomic put."""
-        await self._finish(key, digest, _State.VOID, record)
+        await self._finish(key, digest, _State.VOID, record, FREE)
 
     async def finished(self, key_text: str) -> Usage | None:
         """What the request `key_text` (CallKey.text()) used; nothing for VOID; None where that is unknown."""
@@ -112,13 +122,28 @@ class Journal:
             return None
         return Usage() if found.state is _State.VOID else found.record.usage
 
-    async def _finish(self, key: CallKey, digest: str, state: _State, record: CallResult) -> None:
-        entry = _Entry(key=key.text(), digest=digest, state=state, owner=self._owner, record=record)
+    async def charges(self, namespace: str, project: str, known: Set[str]) -> dict[str, UncertainCharge]:
+        """What the project's requests cost, or can cost at most, by key; without the `known` and the free ones.
+
+        An entry that cannot be read tells nothing and is left out.
+        """
+        folder = "/".join((_FOLDER, safe_piece(namespace), safe_piece(project)))
+        ours = {_name(key) for key in known}
+        entries = [await self._entry(name) for name in await self._store.list_named(folder) if name not in ours]
+        return {entry.key: entry.charge for entry in entries if entry is not None and entry.charge.amount_micro}
+
+    async def _finish(
+        self, key: CallKey, digest: str, state: _State, record: CallResult, charge: UncertainCharge
+    ) -> None:
+        entry = _Entry(key=key.text(), digest=digest, state=state, owner=self._owner, charge=charge, record=record)
         await self._store.write_named(_name(entry.key), _encode(entry))
 
     async def _read(self, key_text: str) -> _Entry | None:
+        return await self._entry(_name(key_text))
+
+    async def _entry(self, name: str) -> _Entry | None:
         """The entry; None where there is none or it cannot be read, which tells nothing about the request."""
-        data = await self._store.read_named(_name(key_text))
+        data = await self._store.read_named(name)
         try:
             return None if data is None else _Entry.model_validate_json(data)
         except ValidationError:

@@ -152,6 +152,13 @@ class Orchestrator:
         """The latest run of each project, running ones first."""
         return await self._reader.rows(limit)
 
+    async def same(self, project_id: str, project: str, criteria: str) -> ProjectRow | None:
+        """The project of this id, None where there is none. Raises UserInputError where it has other texts."""
+        row = await self._reader.row(project_id)
+        if row is not None and row.fingerprint != fingerprint(project, criteria):
+            raise UserInputError(f"project {project_id} exists with other texts ({row.project}); choose another id")
+        return row
+
     async def budget(self, project_id: str) -> BudgetView:
         """Money and time of the run, or as they were when it ended."""
         return await self._reader.budget(project_id)
@@ -253,7 +260,7 @@ class Orchestrator:
                 "routing": ROUTING,
             }
         )
-        run_input = resumed_input(spec, state, changes)
+        run_input = resumed_input(spec, state, changes, await stored.unbooked(project_id, state))
         if self._settings.embedded:
             await self._ensure_services(replace_worker=True)
         await self._run(run_input.model_copy(update={"by": by}))

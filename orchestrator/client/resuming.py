@@ -9,7 +9,7 @@ from orchestrator.domain.breaker import Breakers
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.integration import Integration
-from orchestrator.domain.ledger import Ledger
+from orchestrator.domain.ledger import Ledger, UncertainCharge
 from orchestrator.domain.money import usd
 from orchestrator.domain.reopening import resumed, unfinished
 from orchestrator.domain.steps import FINAL, TaskState
@@ -50,12 +50,15 @@ def check_resumable(project_id: str, status: ProjectStatus, changes: ResumeChang
         )
 
 
-def resumed_input(spec: ProjectSpec, state: ProjectState, changes: ResumeChanges) -> ProjectInput:
+def resumed_input(
+    spec: ProjectSpec, state: ProjectState, changes: ResumeChanges, unbooked: Mapping[str, UncertainCharge]
+) -> ProjectInput:
     """The input of the next run. `spec` has its texts, and models as they are today.
 
-    Raises UserInputError for a budget below what is spent already.
+    `unbooked`: requests that the last run sent after it stored `state`, by key. Raises UserInputError for a budget
+    below what is spent already.
     """
-    ledger = _ledger(state.ledger, changes)
+    ledger = _ledger(state.ledger, changes, unbooked)
     tasks = resumed(state.plan, state.tasks, state.suspended, state.generation + 1, retry_failed=changes.retry_failed)
     # A run that was broken off in its integration, with nothing else left to do, repeats no call of it.
     integrates = state.phase is ProjectStatus.INTEGRATING and not unfinished(tasks)
@@ -90,10 +93,11 @@ def resumed_input(spec: ProjectSpec, state: ProjectState, changes: ResumeChanges
     return ProjectInput(spec=spec, state=again, resumed=True)
 
 
-def _ledger(ledger: Ledger, changes: ResumeChanges) -> Ledger:
-    """Earlier spending counts against the cap; nobody will settle what a broken-off run had reserved."""
+def _ledger(ledger: Ledger, changes: ResumeChanges, unbooked: Mapping[str, UncertainCharge]) -> Ledger:
+    """Earlier spending counts against the cap, also what a broken-off run had sent and could not book."""
     for key in ledger.reserved:
-        ledger = ledger.settle_uncertain(key, "")
+        ledger = ledger.carry(key, "")
+    ledger = ledger.model_copy(update={"carried": {**ledger.carried, **unbooked}})
     if changes.max_micro is None:
         return ledger
     if changes.max_micro < ledger.committed_micro:

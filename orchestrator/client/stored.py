@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from orchestrator.artifacts.journal import Journal
 from orchestrator.artifacts.manifest import read_file, read_manifest
 from orchestrator.artifacts.publish import project_name
 from orchestrator.artifacts.store import ArtifactError, ArtifactStore
@@ -14,11 +15,13 @@ from orchestrator.contracts.tools import CallRecord
 from orchestrator.domain.answers import PlannedTask, Suggestion
 from orchestrator.domain.enhancing import SUGGESTIONS
 from orchestrator.domain.errors import PrerequisiteError
+from orchestrator.domain.ledger import UncertainCharge
 from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.tasks import TaskSpec
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _EVENTS = TypeAdapter(list[Event])
+_RECORDS = TypeAdapter(list[CallRecord])
 
 
 class StoredRuns:
@@ -39,6 +42,15 @@ class StoredRuns:
     async def spec(self, project_id: str) -> ProjectSpec | None:
         """The run's input, its texts left out; None where it stored nothing."""
         return await self._named(project_id, "spec.json", ProjectSpec)
+
+    async def unbooked(self, project_id: str, state: ProjectState) -> dict[str, UncertainCharge]:
+        """What requests cost that the run sent after it stored `state`, by key: a run that was terminated."""
+        records = list(state.records)
+        for ref in state.record_segments:
+            records += _RECORDS.validate_json(await self._get(ref))
+        ledger = state.ledger
+        known = {record.key for record in records} | ledger.reserved.keys() | ledger.uncertain.keys()
+        return await Journal(self._store, owner="").charges(self._namespace, project_id, known)
 
     async def segments(self, refs: Sequence[BlobRef]) -> list[Event]:
         """Events of these segments of a log."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.breaker import Breakers
 from orchestrator.domain.errors import CallFailure, FailureKind
-from orchestrator.domain.ledger import Ledger
+from orchestrator.domain.ledger import Ledger, UncertainCharge
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import upper_bound_micro
 from orchestrator.domain.quality import min_output_tokens, output_tokens, with_reasoning
@@ -87,10 +87,13 @@ def choose(
     ledger: Ledger,
     breakers: Breakers,
     now_s: float,
+    carried: UncertainCharge | None = None,
 ) -> Choice:
-    """The next move of a call."""
+    """The next move of a call. `carried`: an earlier run sent this very request, whose outcome is asked for."""
     if progress.ask > MAX_ASKS:
         return GiveUp(reason=f"no usable answer after {MAX_ASKS} requests: {progress.last_failure}")
+    if carried is not None and ranking:
+        return _again(progress, ranking, limits, carried)
     suitable = [m for m in ranking if m.id not in progress.unsuitable and _takes(m, progress)]
     if not suitable:
         return GiveUp(reason=progress.last_failure or "no model suits this call")
@@ -108,6 +111,15 @@ def in_turn(choice: Choice, name: str, waiters: Sequence[str]) -> Choice:
     if isinstance(choice, Send) and waiters and waiters[0] != name:
         return WaitForBudget(amount_micro=choice.amount_micro)
     return choice
+
+
+def _again(
+    progress: CallProgress, ranking: tuple[ModelSpec, ...], limits: CallLimits, carried: UncertainCharge
+) -> Send:
+    """The request as it was: nothing is sent to the vendor, so neither health nor budget have a say."""
+    model = next((model for model in ranking if model.id == carried.model), ranking[0])
+    offer = _offer(model, progress.prompt_bytes or limits.prompt_bytes, limits.max_tokens * progress.token_factor)
+    return offer.model_copy(update={"amount_micro": carried.amount_micro})
 
 
 def _affordable(

@@ -10,17 +10,22 @@ from orchestrator.domain.money import Usage, cost_micro, usd
 
 
 class Outcome(Frozen):
-    """How a request ended, as far as money and health go. `sent`: False where the vendor was never asked."""
+    """How a request ended, as far as money and health go. `sent`: False where the vendor was never asked.
+
+    `carried`: an earlier run sent it, so it may have been paid for whatever stood in the way of asking again.
+    """
 
     usage: Usage | None = None
     failure: CallFailure | None = None
     sent: bool = True
+    carried: bool = False
 
     @property
     def uncertain(self) -> bool:
         """Nobody knows what it cost."""
         fate = self.failure.fate if self.failure else Fate.BILLED
-        return fate is Fate.UNCERTAIN or (fate is Fate.BILLED and self.usage is None)
+        unknown = (Fate.UNCERTAIN, Fate.UNBILLED) if self.carried else (Fate.UNCERTAIN,)
+        return fate in unknown or (fate is Fate.BILLED and self.usage is None)
 
 
 class Settlement(Frozen):
@@ -40,7 +45,8 @@ def settle(
 ) -> Settlement:
     """Settle the request `key`, which is reserved in `ledger`. `doing` says in findings what it was for."""
     if not outcome.sent:
-        return Settlement(ledger=ledger.release(key), breakers=breakers.on_inconclusive(send.model))
+        back = ledger.carry(key, send.model.id) if outcome.carried else ledger.release(key)
+        return Settlement(ledger=back, breakers=breakers.on_inconclusive(send.model))
     booked = _booked(key, doing, send, outcome, ledger, breakers)
     after = _health(send.model, outcome.failure, breakers, now_s)
     gone = opened(breakers, after)

@@ -14,7 +14,7 @@ from orchestrator.settings import Settings
 from tests.chaos.invariants import ChaosError, Harm
 from tests.client.conftest import settings_at
 
-LONGEST_S = 90.0
+LONGEST_S = 180.0
 REPORT = "CHAOS_REPORT"  # a file that takes a JSON line per test
 SEED = "CHAOS_SEED"
 

@@ -66,7 +66,7 @@ async def invariants(
     good = [record for record in requests if _answered(vendors, record)]
     _nothing_repeated(good, requests, records)
     _nothing_lost(good, records)
-    _books(vendors, requests, models, view, records)
+    books(vendors, requests, models, view, records)
     await _status(vendors, view, good, store)
 
 
@@ -122,13 +122,14 @@ def _nothing_lost(good: Sequence[RequestRecord], records: Sequence[CallRecord]) 
     require(not missing, Harm.LOST, f"answers that no record knows: {dict(missing)}")
 
 
-def _books(
+def books(
     vendors: FaultyVendors,
     requests: Sequence[RequestRecord],
     models: Sequence[ModelSpec],
     view: ProjectView,
     records: Sequence[CallRecord],
 ) -> None:
+    """P3 and P7: what was billed and booked is within the cap, and every amount is in one place. Raises ChaosError."""
     prices = {model.id: model.prices for model in models}
     billed, claims = 0, False
     for record in requests:

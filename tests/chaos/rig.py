@@ -39,6 +39,7 @@ PATIENT = RequestTimeouts(connect_s=5.0, first_byte_s=8.0, between_chunks_s=4.0)
 IMPATIENT = RequestTimeouts(connect_s=2.0, first_byte_s=2.0, between_chunks_s=0.5)  # where nobody ever answers
 GRACE = timedelta(seconds=20)
 MAX_MICRO = 3_000_000
+RUN_S = 120.0  # vendors that say nothing take their time, and so does a loaded machine
 
 
 @dataclass

@@ -34,6 +34,7 @@ _BY_TEST = {
     "test_run_survives": "kill -9 at a chosen point: {}",
     "test_a_kill_at_a_random_moment": "kill -9 at a random moment: {}",
     "test_a_worker_that_is_told_to_stop_finishes_what_is_being_paid_for": "worker: SIGTERM",
+    "test_a_terminated_run_goes_on_within_its_cap": "terminated and resumed, small budget",
     "test_a_clock_that_jumps": "clock jumps",
 }
 _FIRST_PART = ("test_a_store", "test_run_survives", "test_a_kill")  # of the parameter: the rest is where or when
@@ -56,19 +57,21 @@ def fault_of(test: str) -> str:
 
 
 def table(rows: Iterable[dict[str, Any]]) -> str:
-    """Markdown: a line per fault with its runs and in how many of them what did not hold."""
+    """Markdown: a line per fault with its seeds, its runs, and in how many of them what did not hold."""
     runs: Counter[str] = Counter()
+    seeds: dict[str, set[int]] = {}
     harms: Counter[tuple[str, str]] = Counter()
     for row in rows:
         fault = fault_of(row["test"])
         runs[fault] += row["outcome"] != "skipped"
+        seeds.setdefault(fault, set()).add(row["seed"])
         harms[fault, row["harm"]] += 1
-    lines = [f"| fault | runs | {' | '.join(COLUMNS)} |", f"|---|{'---:|' * (len(COLUMNS) + 1)}"]
+    lines = [f"| fault | seeds | runs | {' | '.join(COLUMNS)} |", f"|---|{'---:|' * (len(COLUMNS) + 2)}"]
     for fault in sorted(runs):
         counts = [str(harms[fault, harm]) if runs[fault] else "not run" for harm in COLUMNS]
-        lines.append(f"| {fault} | {runs[fault]} | {' | '.join(counts)} |")
+        lines.append(f"| {fault} | {len(seeds[fault])} | {runs[fault]} | {' | '.join(counts)} |")
     totals = " | ".join(str(sum(harms[fault, harm] for fault in runs)) for harm in COLUMNS)
-    return "\n".join([*lines, f"| all | {sum(runs.values())} | {totals} |"])
+    return "\n".join([*lines, f"| all | {len(set().union(*seeds.values()))} | {sum(runs.values())} | {totals} |"])
 
 
 def failures(rows: Iterable[dict[str, Any]]) -> list[str]:
@@ -92,6 +95,21 @@ def run(seed: int, arguments: Sequence[str]) -> list[dict[str, Any]]:
     return [{**json.loads(line), "seed": seed} for line in lines]
 
 
+def _added(path: Path, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All rows of the file, these among them: what a suite of an hour did in several goes."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write("".join(f"{json.dumps(row)}\n" for row in rows))
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _write(command: str, lines: Sequence[str]) -> None:
+    """Replaces the table of the document; the sections that follow it are somebody's words and stay."""
+    when = f"{datetime.now(UTC):%Y-%m-%d}, {platform.system()}, Python {platform.python_version()}"
+    _, mark, words = DOCUMENT.read_text(encoding="utf-8").partition("\n## ")
+    parts = "\n".join([_HEAD, f"`{command}`, {when}.", "", *lines]).rstrip()
+    DOCUMENT.write_text(f"{parts}\n{mark}{words}", encoding="utf-8")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Exit code 1 where anything did not hold, or nothing was run."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.table", description=__doc__)
@@ -99,20 +117,20 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--sample", action="store_true", help="only the sample that `make test` runs")
     parser.add_argument("--only", default="", help="only tests that this expression of pytest's -k selects")
+    parser.add_argument("--rows", type=Path, help="a file that results are added to; the table is of all that it holds")
     parser.add_argument("--write", action="store_true", help=f"write {DOCUMENT.relative_to(ROOT)}")
     options = parser.parse_args(arguments)
     chosen = [*(() if options.sample else ("--chaos",)), *(("-k", options.only) if options.only else ())]
     seeds = range(options.first, options.first + options.seeds)
     rows = [row for seed in seeds for row in run(seed, chosen)]
+    if options.rows:
+        rows = _added(options.rows, rows)
     text = table(rows)
     sys.stdout.write(text + "\n")
     failed = failures(rows)
     sys.stdout.write("".join(f"{line}\n" for line in failed))
     if options.write:
-        command = f"python -m tests.chaos.table {' '.join(arguments)}"
-        when = f"{datetime.now(UTC):%Y-%m-%d}, {platform.system()}, Python {platform.python_version()}"
-        parts = [_HEAD, f"`{command}`, seeds {seeds[0]} to {seeds[-1]}, {when}.", "", text, "", *failed]
-        DOCUMENT.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
+        _write(f"python -m tests.chaos.table {' '.join(arguments)}", [text, "", *failed])
     return 0 if rows and not failed else 1
 
 

@@ -20,7 +20,7 @@ from orchestrator.testing.project_script import ProjectScript
 from orchestrator.testing.vendor_server import FakeVendorServer
 from tests.chaos.conftest import Configured
 from tests.chaos.invariants import Harm, invariants, require
-from tests.chaos.rig import VENDORS, diamond, project, rig
+from tests.chaos.rig import RUN_S, VENDORS, diamond, project, rig
 from tests.chaos.vendor_faults import FaultyVendors, every_vendor
 from tests.workflow.harness import Run
 
@@ -88,7 +88,7 @@ class Scene:
                 given = project(settings)
                 run = await house.start(given)
                 await disturb(run, vendors)
-                view = await run.result()
+                view = await run.result(RUN_S)
                 await invariants(self.vendors, vendors.requests, given.models, view, await run.records(), house.store)
         require(view.status in FINAL, Harm.WRONG_STATUS, f"ended as {view.status}")
         return view

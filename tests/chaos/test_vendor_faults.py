@@ -13,7 +13,7 @@ from orchestrator.testing.vendor_records import RequestRecord
 from orchestrator.testing.vendor_server import FakeVendorServer
 from tests.chaos.conftest import Configured
 from tests.chaos.invariants import Harm, invariants, require
-from tests.chaos.rig import IMPATIENT, PATIENT, VENDORS, diamond, project, rig
+from tests.chaos.rig import IMPATIENT, PATIENT, RUN_S, VENDORS, diamond, project, rig
 from tests.chaos.vendor_faults import (
     ALL,
     REFUSED,
@@ -73,7 +73,7 @@ class Scene:
             async with rig(settings, self._server, workers=workers, timeouts=self._timeouts) as house:
                 given = project(settings, **changes)
                 run = await house.start(given)
-                view = await run.result()
+                view = await run.result(RUN_S)
                 self.requests = list(vendors.requests)
                 await invariants(self.script, self.requests, given.models, view, await run.records(), house.store)
         self.met = {self.script.fault_of(record.request) for record in self.requests}

@@ -16,8 +16,9 @@ from orchestrator.domain.calls import (
     is_hopeless,
 )
 from orchestrator.domain.errors import CallFailure, FailureKind, Fate
-from orchestrator.domain.ledger import Ledger
+from orchestrator.domain.ledger import Ledger, UncertainCharge
 from orchestrator.domain.routing import away_from, escalated, usable_models
+from orchestrator.domain.settlement import Outcome, settle
 from orchestrator.domain.tasks import Stage
 from tests.unit.core_values import model
 
@@ -49,6 +50,28 @@ def pick(
 def test_the_first_of_the_ranking_is_asked_at_its_upper_bound() -> None:
     choice = pick()
     assert choice == Send(model=DEAR, max_tokens=1000, amount_micro=2000)
+
+
+def test_what_an_earlier_run_sent_is_asked_for_as_it_was_whatever_the_budget_says() -> None:
+    charge = UncertainCharge(amount_micro=777, model=CHEAP.id)
+    ledger = Ledger(max_micro=800, spent_micro=20, carried={"key": charge})
+    choice = choose(CallProgress(), (DEAR, CHEAP), LIMITS, ledger, Breakers(), 100.0, charge)
+    assert isinstance(choice, Send)
+    assert (choice.model, choice.amount_micro) == (CHEAP, 777)
+    with pytest.raises(ValueError, match="cannot reserve 10 "):
+        ledger.reserve("another", 10)
+    reserved = ledger.reserve("key", 777)
+    assert (reserved.committed_micro, reserved.reserved_micro) == (20, 777)
+    assert reserved.settle("key", 777).spent_micro == 797
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_what_an_earlier_run_sent_stays_booked_where_its_outcome_could_not_be_asked_for(sent: bool) -> None:
+    charge = UncertainCharge(amount_micro=777, model=DEAR.id)
+    ledger = Ledger(max_micro=800, carried={"key": charge}).reserve("key", 777)
+    outcome = Outcome(failure=failed(FailureKind.AUTH), sent=sent, carried=True)
+    send = Send(model=DEAR, max_tokens=1000, amount_micro=777)
+    assert settle("key", "t1 plan", send, outcome, ledger, Breakers(), 100.0).ledger.uncertain_micro == 777
 
 
 def test_what_can_never_fit_goes_to_the_next_cheaper_then_shrinks_then_ends() -> None:

@@ -13,7 +13,7 @@ from orchestrator.domain.calls import CallProgress
 from orchestrator.domain.clock import Clock, Hold
 from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.integration import Integration
-from orchestrator.domain.ledger import Ledger
+from orchestrator.domain.ledger import Ledger, UncertainCharge
 from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.steps import TaskState, TaskStatus
 from orchestrator.domain.tasks import TaskSpec, TaskType
@@ -81,8 +81,8 @@ def test_what_runs_is_not_started_again(status: ProjectStatus) -> None:
 def test_a_budget_below_what_is_spent_is_refused() -> None:
     ended = state(ProjectStatus.BUDGET_EXHAUSTED)
     with pytest.raises(UserInputError, match=r"--budget: \$0\.000399 is below the \$0\.000400"):
-        resumed_input(spec(), ended, ResumeChanges(max_micro=399))
-    again = resumed_input(spec(), ended, ResumeChanges(max_micro=400))
+        resumed_input(spec(), ended, ResumeChanges(max_micro=399), {})
+    again = resumed_input(spec(), ended, ResumeChanges(max_micro=400), {})
     assert again.state and again.state.ledger == Ledger(max_micro=400, spent_micro=400)
     assert again.spec.max_micro == 400
 
@@ -91,9 +91,19 @@ def test_what_a_broken_off_run_had_reserved_counts_as_spent() -> None:
     ended = state(ProjectStatus.RUNNING)
     ended.ledger = ended.ledger.reserve("a call", 100)
     with pytest.raises(UserInputError):
-        resumed_input(spec(), ended, ResumeChanges(max_micro=499))
-    again = resumed_input(spec(), ended, NONE)
+        resumed_input(spec(), ended, ResumeChanges(max_micro=499), {})
+    again = resumed_input(spec(), ended, NONE, {})
     assert again.state and (again.state.ledger.reserved_micro, again.state.ledger.uncertain_micro) == (0, 100)
+
+
+def test_what_a_broken_off_run_had_sent_after_its_last_snapshot_counts_as_well() -> None:
+    ended = state(ProjectStatus.RUNNING)
+    unbooked = {"another": UncertainCharge(amount_micro=500, model="a:b")}
+    again = resumed_input(spec(), ended, NONE, unbooked)
+    assert again.state and again.state.ledger.committed_micro == 900
+    assert not again.state.ledger.can_ever_fit(101)
+    with pytest.raises(UserInputError, match=r"\$0\.000900 spent already"):
+        resumed_input(spec(), ended, ResumeChanges(max_micro=899), unbooked)
 
 
 def test_each_task_gets_the_chance_that_it_needs() -> None:
@@ -110,11 +120,11 @@ def test_each_task_gets_the_chance_that_it_needs() -> None:
     stood = task(TaskStatus.RUNNING, iteration=2)
     ended.suspended = {"broken_off": stood}
     fresh = TaskState(generation=1)
-    again = resumed_input(spec(), ended, NONE).state
+    again = resumed_input(spec(), ended, NONE, {}).state
     assert again is not None
     kept = {name: ended.tasks[name] for name in ("done", "weak", "unwanted")}
     assert again.tasks == kept | {"broken_off": stood, "failed": fresh, "lost": fresh, "waiting": TaskState()}
-    more = resumed_input(spec(), ended, ResumeChanges(retry_failed=True)).state
+    more = resumed_input(spec(), ended, ResumeChanges(retry_failed=True), {}).state
     assert more is not None and more.tasks == again.tasks | {"weak": fresh}
 
 
@@ -123,7 +133,7 @@ def test_calls_of_unfinished_tasks_go_on_and_others_are_forgotten() -> None:
     ended.suspended = {"stopped": task(TaskStatus.RUNNING)}
     second = CallProgress(ask=2)
     ended.calls = {"stopped/0/generate/1/": second, "done/0/repair/1/": second, "project/0/plan/1/": second}
-    again = resumed_input(spec(), ended, NONE).state
+    again = resumed_input(spec(), ended, NONE, {}).state
     assert again is not None and again.calls == {"stopped/0/generate/1/": second}
 
 
@@ -131,7 +141,7 @@ def test_what_ended_the_last_run_is_forgotten() -> None:
     ended = state(ProjectStatus.TIMEOUT).model_copy(
         update={"stopped": ProjectStatus.TIMEOUT, "stop_reason": "time", "exhausted": True, "failure": "no plan"}
     )
-    again = resumed_input(spec(plan_only=True), ended, NONE)
+    again = resumed_input(spec(plan_only=True), ended, NONE, {})
     assert again.resumed and not again.spec.plan_only
     assert again.state is not None
     assert (again.state.stopped, again.state.stop_reason, again.state.exhausted, again.state.failure) == (
@@ -146,11 +156,11 @@ def test_what_ended_the_last_run_is_forgotten() -> None:
 
 def test_changes_reach_the_run() -> None:
     changes = ResumeChanges(time_limit_s=90.0, concurrency=2, approve_plan=True, on_exhausted=OnExhausted.PAUSE)
-    again = resumed_input(spec(), state(ProjectStatus.TIMEOUT), changes)
+    again = resumed_input(spec(), state(ProjectStatus.TIMEOUT), changes, {})
     assert again.state is not None
     assert (again.state.time_limit_s, again.state.concurrency) == (90.0, 2)
     assert (again.spec.approve_plan, again.spec.on_exhausted) == (True, OnExhausted.PAUSE)
-    kept = resumed_input(spec(), state(ProjectStatus.TIMEOUT), NONE)
+    kept = resumed_input(spec(), state(ProjectStatus.TIMEOUT), NONE, {})
     assert kept.state is not None and (kept.state.time_limit_s, kept.state.concurrency) == (60.0, 8)
     assert kept.spec == spec()
 
@@ -159,12 +169,12 @@ def test_a_run_broken_off_in_its_integration_goes_on_there_unless_something_fail
     under_way = Integration(round=1)
     whole = state(ProjectStatus.INTEGRATING, t1=task(TaskStatus.COMPLETED))
     whole.integration = under_way
-    again = resumed_input(spec(), whole, NONE).state
+    again = resumed_input(spec(), whole, NONE, {}).state
     assert again is not None
     assert (again.phase, again.integration, again.generation) == (ProjectStatus.INTEGRATING, under_way, 0)
     lacking = state(ProjectStatus.INTEGRATING, t1=task(TaskStatus.COMPLETED), t2=task(TaskStatus.FAILED))
     lacking.integration = under_way
-    again = resumed_input(spec(), lacking, NONE).state
+    again = resumed_input(spec(), lacking, NONE, {}).state
     assert again is not None
     assert (again.phase, again.integration, again.generation) == (ProjectStatus.PLANNING, Integration(), 1)
     assert again.tasks["t2"] == TaskState(generation=1)

@@ -22,6 +22,7 @@ from orchestrator.client.plugin import OrchPlugin
 from orchestrator.client.resuming import ResumeChanges, resumed_input
 from orchestrator.client.rpc import core_runtime
 from orchestrator.client.server import ServerInfo
+from orchestrator.client.stored import StoredRuns
 from orchestrator.contracts import names
 from orchestrator.contracts.messages import UPDATES, Request
 from orchestrator.contracts.project import Event, ProjectSpec, ProjectView, TaskView, Timeouts
@@ -137,21 +138,21 @@ class Run:
         """Send a signal."""
         await self.handle.signal(name, args=list(arguments))
 
-    async def result(self) -> ProjectView:
-        """The result, whose books must balance."""
+    async def result(self, within_s: float = DEADLINE_S) -> ProjectView:
+        """The result, whose books must balance. Raises TimeoutError."""
         try:
-            view: ProjectView = await asyncio.wait_for(self.handle.result(), DEADLINE_S)
+            view: ProjectView = await asyncio.wait_for(self.handle.result(), within_s)
         except TimeoutError:
-            raise TimeoutError(await self._where_it_stands()) from None
+            raise TimeoutError(await self._where_it_stands(within_s)) from None
         await self.audit(view)
         return view
 
-    async def _where_it_stands(self) -> str:
+    async def _where_it_stands(self, waited_s: float) -> str:
         """Last events of the history and activities under way, for the message of a test that waited in vain."""
         history = await self.handle.fetch_history()
         last = [EventType.Name(event.event_type).removeprefix("EVENT_TYPE_") for event in history.events[-8:]]
         pending = (await self.handle.describe()).raw_description.pending_activities
-        return f"not closed after {DEADLINE_S} s: {', '.join(last)}; pending: {pending}"
+        return f"not closed after {waited_s} s: {', '.join(last)}; pending: {pending}"
 
     async def histories(self) -> list[WorkflowHistory]:
         """The histories of all executions, from the first to the last."""
@@ -211,7 +212,9 @@ class House:
 
     async def resume(self, ended: Run, project: ProjectSpec, **changes: Any) -> Run:
         """Start the next run of a project from what the last one left in the store."""
-        return await self._start(resumed_input(project, await ended.state(), ResumeChanges(**changes)))
+        state = await ended.state()
+        unbooked = await StoredRuns(self.store, "default").unbooked(ended.id, state)
+        return await self._start(resumed_input(project, state, ResumeChanges(**changes), unbooked))
 
     async def _start(self, run_input: ProjectInput) -> Run:
         project = run_input.spec

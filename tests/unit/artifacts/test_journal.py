@@ -11,6 +11,7 @@ from orchestrator.artifacts.journal import Begin, Changed, Done, Fresh, Journal,
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts.calls import CallKey, CallKind, CallResult
 from orchestrator.domain.errors import CallFailure, FailureKind, Fate
+from orchestrator.domain.ledger import UncertainCharge
 from orchestrator.domain.money import Usage
 from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.tasks import Stage
@@ -172,3 +173,20 @@ def test_entries_of_keys_that_differ_in_case_differ_on_any_file_system() -> None
 
 def test_owners_differ() -> None:
     assert process_owner() != process_owner()
+
+
+def test_what_a_project_s_requests_cost_is_told_by_key() -> None:
+    async def scenario() -> None:
+        journal = Journal(ArtifactStore.open("memory://"), "x")
+        most, cost = UncertainCharge(amount_micro=900, model="v:m"), UncertainCharge(amount_micro=50, model="v:m")
+        known, begun, done, failed = (KEY.model_copy(update={"task": f"t{n}"}) for n in range(4))
+        for key in (known, begun, done, failed):
+            await journal.begin(key, "d", most)
+        await journal.done(known, "d", ANSWER, cost)
+        await journal.done(done, "d", ANSWER, cost)
+        await journal.void(failed, "d", UNBILLED)
+        await journal.begin(KEY.model_copy(update={"project": "p10"}), "d", most)
+        found = await journal.charges("default", "p1", {known.text()})
+        assert found == {begun.text(): most, done.text(): cost}
+
+    asyncio.run(scenario())
