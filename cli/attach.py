@@ -8,13 +8,12 @@ from cli.console import say
 from cli.dialogue import InputEndedError, ask, can_ask
 from cli.finish import come_back, output_folder, present
 from cli.following import Waiting, follow_to_end
-from cli.results import duration, is_closed
+from cli.results import duration
 from cli.resuming import carry_on
 from orchestrator.artifacts.summary import SUMMARY_NAME, read_summary
 from orchestrator.client.facade import Orchestrator
 from orchestrator.client.resuming import ResumeChanges
 from orchestrator.client.similar import Similar
-from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.text import one_line
 from orchestrator.settings import Settings
 
@@ -30,22 +29,21 @@ def exporter_of(folder: Path) -> str | None:
     return summary.project_id if summary else None
 
 
-async def known_project(client: Orchestrator, project_id: str) -> Similar | None:
-    """The project with this id, None where there is none."""
-    try:
-        view = await client.view(project_id)
-    except UserInputError:
+async def known_project(client: Orchestrator, project_id: str, project: str, criteria: str) -> Similar | None:
+    """The project of this id and with these texts, None where there is none. Raises UserInputError for other texts."""
+    row = await client.same(project_id, project, criteria)
+    if row is None:
         return None
-    running = not is_closed(view.status)
+    running = row.closed_s is None
     say(f"{project_id} exists: {'following it' if running else 'going on with it'}.")
     return Similar(
         project_id=project_id,
-        status=view.status.value,
+        status=row.status,
         running=running,
         same=True,
         overlap=1.0,
-        started_s=0.0,
-        project=project_id,
+        started_s=row.started_s,
+        project=row.project,
     )
 
 

@@ -244,7 +244,8 @@ class _Start:
             json_output=self.options.json_output,
             simulated_said=simulated,
         )
-        known = await known_project(client, self.spec.project_id) if self.named else None
+        texts = self.spec.project_id, self.spec.project, self.spec.criteria
+        known = await known_project(client, *texts) if self.named else None
         if known is not None and earlier is None:
             raise UserInputError(f"--new-project: {known.project_id} exists already; give another --project-id")
         if earlier is not None:

@@ -77,10 +77,6 @@ def resume_run(options: ResumeOptions) -> int:
         view = await client.view(project_id)
         if not is_closed(view.status):
             return await _end_pause(client, settings, view, changes, json_output=options.json_output)
-        if view.status is ProjectStatus.SUCCESS or _needs_flag(view, changes):
-            say(_why_nothing(view))
-            present(view, known_folder(settings, project_id), json_output=options.json_output)
-            return exit_code(view.status)
         return await carry_on(client, settings, view, changes, waiting, detach=options.detach)
 
     return run_async(command())
@@ -95,8 +91,15 @@ async def carry_on(
     *,
     detach: bool,
 ) -> int:
-    """Start an ended run again and follow it to its end; returns the exit code. Raises OrchError."""
+    """Start an ended run again and follow it to its end, or say why it is complete; returns the exit code.
+
+    Raises OrchError.
+    """
     project_id = ended.project_id
+    if ended.status is ProjectStatus.SUCCESS or _needs_flag(ended, changes):
+        say(_why_nothing(ended))
+        present(ended, known_folder(settings, project_id), json_output=waiting.json_output)
+        return exit_code(ended.status)
     check_target(waiting.folder, project_id)
     say(one_line(await client.restart(project_id, changes, operator()), 300))
     _remember(settings, project_id, waiting)

@@ -182,10 +182,9 @@ class Orchestrator:
 
     async def _begin(self, client: Client, spec: ProjectSpec, *, chosen: bool) -> None:
         """Start the run, or go on with the one of this id."""
-        status = await _status(client, spec.project_id) if chosen else None
-        if status is None:
+        if not chosen or await client.same(spec.project_id, spec.project, spec.criteria) is None:
             await client.start(spec)
-        elif status in RESUMABLE:
+        elif (await client.view(spec.project_id)).status in RESUMABLE:
             changes = ResumeChanges(
                 max_micro=spec.max_micro, time_limit_s=spec.time_limit_s, concurrency=spec.concurrency
             )
@@ -223,14 +222,6 @@ class Orchestrator:
 def absolute(folder: str | Path) -> Path:
     """A folder as its user means it."""
     return Path(folder).expanduser().absolute()
-
-
-async def _status(client: Client, project_id: str) -> ProjectStatus | None:
-    """The status of a project, None where there is none of this id."""
-    try:
-        return (await client.view(project_id)).status
-    except UserInputError:
-        return None
 
 
 def _checked(parse: Callable[[str], T], raw: str) -> T:

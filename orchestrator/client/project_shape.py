@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from orchestrator.client.project_models import ModelsSection
 from orchestrator.client.project_policies import PolicySection
 from orchestrator.client.spec import (
+    parse_app_type,
     parse_approve,
     parse_budget,
     parse_concurrency,
@@ -38,10 +39,6 @@ def _written(parse: Callable[[str], Any]) -> BeforeValidator:
 def _enhance(raw: str) -> EnhanceMode | str:
     switches = {"false": EnhanceMode.OFF, "no": EnhanceMode.OFF, "true": EnhanceMode.ASK, "yes": EnhanceMode.ASK}
     return switches.get(raw.strip().lower(), raw.strip().lower())
-
-
-def _app_type(raw: str) -> str:
-    return raw.strip().lower().replace("-", "_")
 
 
 def _validator(name: str) -> str:
@@ -90,7 +87,7 @@ Enhance = Annotated[
     _written(_enhance),
     WithJsonSchema({"anyOf": [{"type": "boolean"}, {"enum": [mode.value for mode in EnhanceMode]}]}),
 ]
-App = Annotated[AppType, _written(_app_type), _names_of(tuple(AppType))]
+App = Annotated[AppType, _written(parse_app_type), _names_of(tuple(AppType))]
 Validator = Annotated[str, AfterValidator(_validator), _names_of(KNOWN_VALIDATORS)]
 Package = Annotated[str, AfterValidator(_package)]
 Score = Annotated[float, Field(gt=0, le=1)]

@@ -167,6 +167,13 @@ class RunReader:
                     break
         return list(rows.values())
 
+    async def row(self, project_id: str) -> ProjectRow | None:
+        """The latest run of one project; None where there is no such project."""
+        try:
+            return await _row(await self._describe(project_id))
+        except UserInputError:
+            return None
+
     async def _describe(self, project_id: str) -> WorkflowExecutionDescription:
         with rpc_errors(self._address, unknown=_unknown(project_id)):
             return await self._handle(project_id).describe(rpc_timeout=RPC_TIMEOUT)

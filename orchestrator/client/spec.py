@@ -16,6 +16,7 @@ from orchestrator.domain.money import MICRO_PER_USD
 from orchestrator.domain.policy import Policy
 from orchestrator.domain.routing import ModelOverride
 from orchestrator.domain.tasks import TaskType
+from orchestrator.settings.yaml_files import nearest
 
 DEFAULT_BUDGET = "8.0"
 DEFAULT_TIME_LIMIT = "90m"
@@ -126,7 +127,7 @@ def parse_app_type(raw: str) -> AppType:
     """A kind of software, however it is spelt. Raises ValueError."""
     found = app_type_of(raw)
     if found is None:
-        raise ValueError(f"must be one of {', '.join(AppType)}; got {raw[:60]!r}")
+        raise ValueError(f"unknown kind of software {raw[:60]!r}; {nearest(raw, AppType)}")
     return found
 
 

@@ -139,6 +139,22 @@ def test_all_models_down_is_a_system_failure() -> None:
     assert outcome.object["reason"]
 
 
+def test_a_project_of_a_chosen_id_is_gone_on_with() -> None:
+    chosen = ("start", "--project-id", "my-project-001", "-p", PROJECT, "--detach", "--json")
+    first = orch(*chosen, "-c", "tests pass", environment=SLOW)
+    assert (first.code, first.object["project_id"]) == (0, "my-project-001")
+    again = orch(*chosen, "-c", "tests pass", environment=SLOW)
+    assert again.code == 0
+    assert "my-project-001 exists: following it." in again.err
+    other = orch(*chosen, "-c", "something else", environment=SLOW)
+    assert other.code == 2
+    assert "my-project-001 exists with other texts" in other.err
+    anew = orch(*chosen, "-c", "tests pass", "--new-project", environment=SLOW)
+    assert anew.code == 2
+    assert "--new-project: my-project-001 exists already" in anew.err
+    assert orch("cancel", "my-project-001").code == 0
+
+
 @pytest.mark.parametrize("command", ["status", "watch", "pause", "resume", "cancel", "export"])
 def test_a_project_that_does_not_exist_is_bad_input(command: str) -> None:
     outcome = orch(command, "no-such-project")
