@@ -16,8 +16,9 @@ from orchestrator.contracts.calls import CallRequest, CallResult, StepParts
 from orchestrator.domain.answer_text import AnswerError
 from orchestrator.domain.pipeline import LlmStep
 from orchestrator.domain.pipeline_attempts import PipelineStage
+from orchestrator.pipelines.answers import output_of
 from orchestrator.pipelines.errors import StepError
-from orchestrator.pipelines.values import asked_again, output_of, prompt_of
+from orchestrator.pipelines.values import asked_again, prompt_of
 from orchestrator.providers.answers import unusable
 from orchestrator.providers.base import FinishReason, ModelAnswer, ModelRequest, Provider
 
@@ -75,11 +76,13 @@ class StepAsker(Asker):
         if found:
             raise UnusableError(*found)
         try:
-            value = await self._values.keep(output_of(step, answer.text))
+            output, notes = output_of(step, answer.text)
+            value = await self._values.keep(output)
         except StepError as error:
             raise AnswerError(str(error)) from None
         cut = answer.finish is FinishReason.LENGTH
-        return {"value": value, "notes": (f"the answer was cut off at max_tokens={step.max_tokens}",) if cut else ()}
+        cut_notes = (f"the answer was cut off at max_tokens={step.max_tokens}",) if cut else ()
+        return {"value": value, "notes": (*cut_notes, *notes)}
 
     async def _step(self, request: CallRequest) -> LlmStep:
         assert isinstance(request.parts, StepParts)

@@ -35,7 +35,7 @@ class ModelSource(Protocol):
         """Read the catalog, which takes a second at first, outside of the event loop."""
 
     def models_of(self, step: LlmStep, *, capped: bool) -> tuple[ModelSpec, ...]:
-        """Once it is prepared: the step's model and its fallbacks, as far as they can be asked; with a budget those with a price only."""
+        """Once prepared: the step's model and its fallbacks that can be asked, with a budget those with a price."""
 
     async def ask(self, model: ModelSpec, request: ModelRequest, context: Mapping[str, Any]) -> ModelAnswer:
         """One answer. Raises ProviderError."""

@@ -16,9 +16,10 @@ from orchestrator.domain.money import Usage
 from orchestrator.domain.pipeline import LlmStep, RetryPolicy
 from orchestrator.domain.pipeline_attempts import Attempts, PipelineStage, after_attempt, limits_of, next_attempt
 from orchestrator.domain.settlement import Outcome, settle
+from orchestrator.pipelines.answers import output_of
 from orchestrator.pipelines.asking import ModelSource
 from orchestrator.pipelines.errors import StepError
-from orchestrator.pipelines.values import asked_again, output_of, prompt_of
+from orchestrator.pipelines.values import asked_again, prompt_of
 from orchestrator.providers.answers import unusable
 from orchestrator.providers.base import FinishReason, ModelAnswer, ModelRequest, ProviderError
 
@@ -186,9 +187,10 @@ class LocalCalls:
         if found is not None:
             return _failure(found[0], fate, found[1])
         try:
-            value = output_of(step, answer.text)
+            value, notes = output_of(step, answer.text)
         except StepError as error:
             return _failure(FailureKind.INVALID, fate, str(error))
+        facts.notes.extend(notes)
         if answer.finish is FinishReason.LENGTH:
             facts.notes.append(f"the answer was cut off at max_tokens={step.max_tokens}")
         return (value,)

@@ -10,8 +10,8 @@ from pydantic import JsonValue
 from orchestrator.domain.pipeline import InputSpec, PipelineSpec
 from orchestrator.domain.pipeline_plan import PipelinePlan
 from orchestrator.pipelines.loader import parse_pipeline
+from orchestrator.pipelines.registered import TransformFunction
 from orchestrator.pipelines.steps import PipelineStep, step_of
-from orchestrator.pipelines.transforms import TransformFunction
 from orchestrator.pipelines.validation import plan_of, problems
 from orchestrator.pipelines.writer import as_dict, as_yaml
 

@@ -20,8 +20,8 @@ from orchestrator.domain.pipeline import (
     TemplateKind,
     TransformStep,
 )
+from orchestrator.pipelines.registered import TransformFunction
 from orchestrator.pipelines.step_checks import faults_of
-from orchestrator.pipelines.transforms import TransformFunction
 from orchestrator.pipelines.values import prompt_of
 from orchestrator.pipelines.writer import step_as_dict
 

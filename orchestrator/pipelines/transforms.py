@@ -1,6 +1,5 @@
 """Transforms: expressions, built-ins and Python functions. Values are JSON."""
 
-import importlib.metadata
 import json
 import subprocess
 import sys
@@ -9,20 +8,17 @@ from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
-from orchestrator.domain.answer_text import scan
+from orchestrator.domain.answer_text import AnswerError
 from orchestrator.domain.pipeline import TransformStep
 from orchestrator.domain.text import one_line
 from orchestrator.pipelines.builtins import Join, JsonParse, Merge, Regex, Select, Split, options_of
 from orchestrator.pipelines.errors import StepError
 from orchestrator.pipelines.evaluation import value_of
 from orchestrator.pipelines.functions import FUNCTIONS, joined, parse_json, parts_of, text_of
+from orchestrator.pipelines.registered import ENTRY_POINTS, TransformFunction, find_function
+from orchestrator.prompts.answers import find_structured
 
-ENTRY_POINTS = "orchestrator.transforms"
 REGEX_LIMIT_S = 2.0
-_DECODER = json.JSONDecoder()
-
-TransformFunction = Callable[[dict[str, Any]], Any]
-"""Takes all variables, gives a JSON value."""
 
 # Python's engine can take for ever and holds the interpreter's lock meanwhile: matches are made by a process that ends.
 _MATCHER = """
@@ -58,20 +54,6 @@ def transformed(
     return found
 
 
-def find_function(name: str) -> TransformFunction | None:
-    """The function that an installed package registers under this name."""
-    found = [*importlib.metadata.entry_points(group=ENTRY_POINTS, name=name)]
-    if not found:
-        return None
-    loaded: TransformFunction = found[0].load()
-    return loaded
-
-
-def function_names() -> tuple[str, ...]:
-    """The names that installed packages register."""
-    return tuple(sorted(each.name for each in importlib.metadata.entry_points(group=ENTRY_POINTS)))
-
-
 def _built_in(step: TransformStep, values: Mapping[str, JsonValue]) -> JsonValue:
     def given(name: str) -> Any:
         if name not in values:
@@ -100,21 +82,23 @@ def _built_in(step: TransformStep, values: Mapping[str, JsonValue]) -> JsonValue
 
 
 def json_in(value: Any) -> JsonValue:
-    """The JSON of a text: all of it, else that of its first fenced block, else the first object or list in it."""
+    """The JSON of a text: all of it, else the first object or list in it."""
     text = text_of(value)
     try:
         found: JsonValue = parse_json(text)
         return found
-    except StepError as error:
-        scanned = scan(text)
-        for candidate in (*(block.content for block in scanned.blocks), scanned.prose):
-            starts = [at for mark in "{[" if (at := candidate.find(mark)) >= 0]
-            try:
-                within: JsonValue = _DECODER.raw_decode(candidate, min(starts))[0] if starts else parse_json(candidate)
-                return within
-            except (ValueError, RecursionError, StepError):
-                continue
-        raise StepError(f"no JSON: {error!s}") from None
+    except StepError:
+        return structured(text)[0]
+
+
+def structured(
+    text: str, accept: Callable[[Any], JsonValue] = lambda value: value
+) -> tuple[JsonValue, tuple[str, ...]]:
+    """The object or list in a text that `accept` takes, and what had to be mended. Raises StepError."""
+    try:
+        return find_structured(text, accept)
+    except AnswerError as error:
+        raise StepError(str(error)) from None
 
 
 def _selected(options: Select, value: Any, *, has_default: bool) -> JsonValue:

@@ -8,8 +8,8 @@ from orchestrator.domain.model import ModelSpec, find_model
 from orchestrator.domain.pipeline import ForEachStep, LlmStep, PipelineSpec, Step
 from orchestrator.domain.pipeline_plan import PipelinePlan, Uses, link
 from orchestrator.pipelines.inputs import inputs_of, likely_output, misfit
+from orchestrator.pipelines.registered import function_names
 from orchestrator.pipelines.step_checks import faults_of
-from orchestrator.pipelines.transforms import function_names
 from orchestrator.pipelines.uses import uses_of
 from orchestrator.settings.yaml_files import nearest
 

@@ -7,9 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from pydantic import JsonValue
-from referencing import Registry
 
 from orchestrator.domain.pipeline import ForEachStep, LlmStep, TemplateKind
 from orchestrator.domain.text import one_line
@@ -18,7 +16,6 @@ from orchestrator.pipelines.evaluation import value_of
 from orchestrator.pipelines.format_text import filled
 from orchestrator.pipelines.functions import kind_of
 from orchestrator.pipelines.jinja_text import rendered
-from orchestrator.pipelines.transforms import json_in
 
 MAX_VALUE_BYTES = 10_000_000
 MAX_ITEMS = 5000
@@ -66,19 +63,6 @@ def elements(step: ForEachStep, values: Mapping[str, JsonValue]) -> list[JsonVal
     if len(found) > MAX_ITEMS:
         raise StepError(f"items: {len(found)} elements; at most {MAX_ITEMS} are allowed")
     return found
-
-
-def output_of(step: LlmStep, text: str) -> JsonValue:
-    """The output of an answer: its text, or by `response_schema` its JSON. Raises StepError, for the model to read."""
-    if step.response_schema is None:
-        return text
-    value = json_in(text)
-    validator = Draft202012Validator(step.response_schema, registry=Registry())
-    errors = sorted(validator.iter_errors(value), key=lambda each: list(map(str, each.path)))
-    if errors:
-        shown = (f"{'.'.join(map(str, each.path)) or 'the answer'}: {each.message}" for each in errors[:3])
-        raise StepError(one_line("; ".join(shown)))
-    return value
 
 
 def assembled(parts: Mapping[str, JsonValue], *, as_list: bool) -> JsonValue:

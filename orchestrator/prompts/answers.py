@@ -1,7 +1,7 @@
 """Structured answers: JSON found in a model's text, repaired where that is safe, and validated."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from json_repair import repair_json
@@ -11,6 +11,7 @@ from orchestrator.domain.answer_text import AnswerError, scan
 from orchestrator.domain.answers import PlanAnswer, UncheckedSuggestions
 
 Answer = TypeVar("Answer", bound=BaseModel)
+T = TypeVar("T")
 
 REPAIRED = "JSON repaired"
 MAX_CHARS = 400_000
@@ -23,11 +24,16 @@ _DECODER = json.JSONDecoder()
 
 
 def parse_structured(text: str, answer: type[Answer]) -> tuple[Answer, tuple[str, ...]]:
-    """The answer in `text` and notes about what had to be mended.
+    """The answer in `text` and notes about what had to be mended; see `find_structured`."""
+    return find_structured(text, lambda value: _validated(value, answer))
+
+
+def find_structured(text: str, accept: Callable[[Any], T]) -> tuple[T, tuple[str, ...]]:
+    """What `accept` makes of the JSON in `text`, and notes about what had to be mended.
 
     Reasoning, prose and fences around it are ignored. Broken JSON is repaired only where its end is there: an
-    answer that is cut off would otherwise lose its last part in silence. Raises AnswerError with one line for the
-    model.
+    answer that is cut off would otherwise lose its last part in silence. `accept` raises AnswerError for an object
+    or list that is not the one that was meant. Raises AnswerError with one line for the model.
     """
     if len(text) > MAX_CHARS:
         raise AnswerError(f"the answer is longer than {MAX_CHARS} characters")
@@ -36,13 +42,13 @@ def parse_structured(text: str, answer: type[Answer]) -> tuple[Answer, tuple[str
     for candidate in candidates:
         for value in _values(candidate):
             try:
-                return _validated(value, answer), ()
+                return accept(value), ()
             except AnswerError as found:
                 error = found
     for candidate in candidates:
         repaired = _repaired(candidate)
         if repaired is not None:
-            return _validated(repaired, answer), (REPAIRED,)
+            return accept(repaired), (REPAIRED,)
     if any(_is_cut_off(candidate) for candidate in candidates):
         raise AnswerError("the JSON is cut off or its brackets do not match: give it whole")
     raise error

@@ -6,9 +6,11 @@ import pytest
 
 from orchestrator.domain.pipeline import ForEachStep, LlmStep, TransformStep
 from orchestrator.pipelines import transforms
+from orchestrator.pipelines.answers import output_of
 from orchestrator.pipelines.errors import StepError
+from orchestrator.pipelines.registered import function_names
 from orchestrator.pipelines.transforms import json_in, transformed
-from orchestrator.pipelines.values import MAX_ITEMS, asked_again, assembled, decode, elements, encode, output_of
+from orchestrator.pipelines.values import MAX_ITEMS, asked_again, assembled, decode, elements, encode
 
 VALUES: dict[str, Any] = {
     "raw": 'Here it is:\n```json\n{"items": [{"name": "Ann"}], "n": 2}\n```\nThat is all.',
@@ -121,7 +123,7 @@ def test_functions_come_from_entry_points(monkeypatch: pytest.MonkeyPatch) -> No
         return [Shout()] if (group, name) == ("orchestrator.transforms", "shout") else []
 
     monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
-    assert transforms.function_names() == ("shout",)
+    assert function_names() == ("shout",)
     assert transformed(step, VALUES) == "ONE, TWO,, THREE"
 
 
@@ -144,14 +146,17 @@ SCHEMA: dict[str, Any] = {
 
 def test_an_output_follows_its_schema() -> None:
     step = LlmStep(name="a", model="m", prompt="p", response_schema=SCHEMA)
-    assert output_of(step, 'Here:\n```json\n{"mark": 3, "why": null}\n```') == {"mark": 3, "why": None}
+    assert output_of(step, 'Here:\n```json\n{"mark": 3, "why": null}\n```') == ({"mark": 3, "why": None}, ())
+    assert output_of(step, "{'mark': 3, why: 'because',}") == ({"mark": 3, "why": "because"}, ("JSON repaired",))
+    with pytest.raises(StepError, match="cut off"):
+        output_of(step, '{"mark": 3, "why": "bec')
     with pytest.raises(StepError, match="mark: 0 is less than the minimum of 1"):
         output_of(step, '{"mark": 0}')
     with pytest.raises(StepError, match="'mark' is a required property"):
         output_of(step, "{}")
     with pytest.raises(StepError, match="no JSON"):
         output_of(step, "I would rather not.")
-    assert output_of(LlmStep(name="a"), '{"mark": 0}') == '{"mark": 0}'
+    assert output_of(LlmStep(name="a"), '{"mark": 0}') == ('{"mark": 0}', ())
     assert "could not be used: no JSON" in asked_again("p", "no JSON")
     assert asked_again("p", "") == "p"
 
