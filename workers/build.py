@@ -1,8 +1,10 @@
 """Puts one worker process together: store, journal, vendors, sandbox, and a Temporal worker per queue."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -79,18 +81,7 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
             task_queue=QUEUE_WORKFLOWS,
             workflows=[ProjectWorkflow, PipelineWorkflow],
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
-            activities=[
-                models.enhance,
-                models.advise,
-                models.plan,
-                models.generate,
-                models.critique,
-                models.revise,
-                models.evaluate,
-                models.repair,
-                models.judge,
-                steps.llm,
-            ],
+            activities=[*model_activities(models), steps.llm],
             interceptors=[boundary],
             max_concurrent_activities=MAX_CALLS,
             graceful_shutdown_timeout=GRACE,
@@ -100,16 +91,7 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
             client,
             task_queue=QUEUE_TOOLS,
             activities=[
-                tools.prepare,
-                tools.apply_suggestions,
-                tools.scaffold,
-                tools.validate,
-                tools.check,
-                tools.install,
-                tools.store_text,
-                tools.save_state,
-                tools.reconcile,
-                tools.publish,
+                *tool_activities(tools),
                 pipelines.prepare,
                 pipelines.test,
                 pipelines.expand,
@@ -124,3 +106,34 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
         ),
     ]
     return WorkerSet(workers=workers, providers=providers)
+
+
+def model_activities(models: ModelActivities) -> list[Callable[..., Any]]:
+    """All that ask a model for a project."""
+    return [
+        models.enhance,
+        models.advise,
+        models.plan,
+        models.generate,
+        models.critique,
+        models.revise,
+        models.evaluate,
+        models.repair,
+        models.judge,
+    ]
+
+
+def tool_activities(tools: ToolActivities) -> list[Callable[..., Any]]:
+    """All that run tools or touch the store for a project."""
+    return [
+        tools.prepare,
+        tools.apply_suggestions,
+        tools.scaffold,
+        tools.validate,
+        tools.check,
+        tools.install,
+        tools.store_text,
+        tools.save_state,
+        tools.reconcile,
+        tools.publish,
+    ]

@@ -30,7 +30,7 @@ from orchestrator.validators.environments.ensure import Environments
 from orchestrator.validators.sandbox import Sandbox
 from orchestrator.validators.tools import ToolEnvironment
 from tests.workflow.harness import House, spec
-from workers.build import HEARTBEAT_THROTTLE, STICKY_TIMEOUT
+from workers.build import HEARTBEAT_THROTTLE, STICKY_TIMEOUT, model_activities, tool_activities
 from workflows.project import ProjectWorkflow
 
 VENDORS = ("openai", "anthropic", "google")
@@ -131,7 +131,7 @@ def worker_pair(
             task_queue=names.QUEUE_WORKFLOWS,
             workflows=[ProjectWorkflow],
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
-            activities=[models.plan, models.generate, models.critique, models.revise, models.evaluate, models.repair],
+            activities=model_activities(models),
             interceptors=[ErrorBoundary(())],
             graceful_shutdown_timeout=GRACE,
             max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
@@ -139,16 +139,7 @@ def worker_pair(
         Worker(
             client,
             task_queue=names.QUEUE_TOOLS,
-            activities=[
-                tools.prepare,
-                tools.validate,
-                tools.check,
-                tools.install,
-                tools.store_text,
-                tools.save_state,
-                tools.reconcile,
-                tools.publish,
-            ],
+            activities=tool_activities(tools),
             interceptors=[ErrorBoundary(())],
             graceful_shutdown_timeout=GRACE,
             max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,

@@ -36,7 +36,7 @@ from orchestrator.validators.environments.ensure import Environments
 from orchestrator.validators.sandbox import Sandbox
 from orchestrator.validators.tools import ToolEnvironment
 from tests.workflow.play import DEADLINE_S, VENDORS, Play
-from workers.build import HEARTBEAT_THROTTLE
+from workers.build import HEARTBEAT_THROTTLE, model_activities, tool_activities
 from workflows.project import ProjectWorkflow
 
 IDENTITY = "recorder"
@@ -276,28 +276,7 @@ def _workers(
     sandbox = Sandbox("", ToolEnvironment(settings), reason="not in these tests")
     environments = Environments(settings)
     tools = ToolActivities(store, journal, sandbox, environments, vendors=tuple(providers))
-    stages: list[Callable[..., Any]] = [
-        models.enhance,
-        models.advise,
-        models.plan,
-        models.generate,
-        models.critique,
-        models.revise,
-        models.evaluate,
-        models.repair,
-        models.judge,
-    ]
-    others: list[Callable[..., Any]] = [
-        tools.prepare,
-        tools.apply_suggestions,
-        tools.scaffold,
-        tools.validate,
-        tools.check,
-        tools.install,
-        tools.store_text,
-        tools.save_state,
-        tools.reconcile,
-    ]
+    stages, others = model_activities(models), tool_activities(tools)
     if instead is not None:
         name = instead.__name__
         stages = [instead(models) if getattr(stage, "__name__", "") == name else stage for stage in stages]
@@ -319,7 +298,7 @@ def _workers(
         Worker(
             client,
             task_queue=names.QUEUE_TOOLS,
-            activities=[*others, tools.publish],
+            activities=others,
             interceptors=[ErrorBoundary(())],
         ),
     ]
