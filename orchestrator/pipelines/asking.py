@@ -31,8 +31,11 @@ class ModelSource(Protocol):
 
     estimated: bool
 
-    async def prepare(self) -> None:
-        """Read the catalog, which takes a second at first, outside of the event loop."""
+    async def prepare(self) -> tuple[ModelSpec, ...] | None:
+        """Read the catalog, which takes a second at first, outside of the event loop.
+
+        The models that steps may name, None where any name will do.
+        """
 
     def models_of(self, step: LlmStep, *, capped: bool) -> tuple[ModelSpec, ...]:
         """Once prepared: the step's model and its fallbacks that can be asked, with a budget those with a price."""
@@ -49,8 +52,9 @@ class _Named:
 
     estimated = True
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> tuple[ModelSpec, ...] | None:
         await in_thread(_catalog)
+        return None
 
     async def aclose(self) -> None:
         return
@@ -123,8 +127,9 @@ class VendorSource:
         self._opened: dict[str, Provider] = {}
         self._models: tuple[ModelSpec, ...] = ()
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> tuple[ModelSpec, ...] | None:
         self._models = await in_thread(load_catalog, self._settings)
+        return self._models
 
     def models_of(self, step: LlmStep, *, capped: bool) -> tuple[ModelSpec, ...]:
         found = [find_model(name, self._models) for name in (step.model, *step.fallback)]

@@ -58,14 +58,13 @@ class _Executor:
         return executor
 
     async def _run(self, pipeline: Pipeline, initial_input: Mapping[str, JsonValue] | None) -> PipelineResult:
-        plan = pipeline.plan()
-        inputs = given(plan, initial_input or {})
         source = self._open()
+        plan = pipeline.plan(await source.prepare())
+        inputs = given(plan, initial_input or {})
         retry = self._retry.policy() if self._retry is not None else None
         budget = None if pipeline.budget is None else micro(pipeline.budget)
         calls = LocalCalls(source, budget, retry, self._watching.clock, self._watching.sleep)
         try:
-            await source.prepare()
             return await LocalRun(pipeline, plan, inputs, calls, self._watching).run()
         finally:
             await source.aclose()

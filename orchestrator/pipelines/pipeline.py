@@ -1,12 +1,13 @@
 """Pipelines as they are built and read in Python."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import JsonValue
 
+from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.pipeline import InputSpec, PipelineSpec
 from orchestrator.domain.pipeline_plan import PipelinePlan
 from orchestrator.pipelines.loader import parse_pipeline
@@ -82,13 +83,13 @@ class Pipeline:
     def __repr__(self) -> str:
         return f"Pipeline(name={self.name!r}, steps={[step.name for step in self.steps]})"
 
-    def validate(self) -> list[str]:
-        """Everything that keeps it from running, empty if nothing does."""
-        return [problem.message for problem in problems(self.spec, functions=self.functions)]
+    def validate(self, models: Iterable[ModelSpec] | None = None) -> list[str]:
+        """Everything that keeps it from running. Names of models are checked where `models` are given."""
+        return [problem.message for problem in problems(self.spec, models, self.functions)]
 
-    def plan(self) -> PipelinePlan:
-        """What is run. Raises UserInputError with everything that keeps it from running."""
-        return plan_of(self.spec, functions=self.functions)
+    def plan(self, models: Iterable[ModelSpec] | None = None) -> PipelinePlan:
+        """What is run. Raises UserInputError with everything that `validate` lists."""
+        return plan_of(self.spec, self.functions, models)
 
     def to_dict(self) -> dict[str, Any]:
         """The pipeline as a file has it."""

@@ -23,9 +23,11 @@ class Problem(NamedTuple):
     message: str
 
 
-def plan_of(spec: PipelineSpec, functions: Container[str] = ()) -> PipelinePlan:
-    """The plan of a pipeline. `functions` were given in Python. Raises UserInputError where it cannot run."""
-    found = problems(spec, functions=functions)
+def plan_of(
+    spec: PipelineSpec, functions: Container[str] = (), models: Iterable[ModelSpec] | None = None
+) -> PipelinePlan:
+    """The plan of a pipeline; see `problems`. Raises UserInputError with everything that keeps it from running."""
+    found = problems(spec, models, functions)
     if found:
         messages = [problem.message for problem in found]
         raise UserInputErrors(messages) if len(messages) > 1 else UserInputError(messages[0])
@@ -36,7 +38,10 @@ def plan_of(spec: PipelineSpec, functions: Container[str] = ()) -> PipelinePlan:
 def problems(
     spec: PipelineSpec, models: Iterable[ModelSpec] | None = None, functions: Container[str] = ()
 ) -> tuple[Problem, ...]:
-    """Everything that is wrong, in the order of the file. Names of models are checked where `models` are given."""
+    """Everything that is wrong, in the order of the file.
+
+    Names of models are checked where `models` are given; `functions` are those that were given in Python.
+    """
     placed = list(_placed(spec.steps, ("steps",)))
     uses = uses_of(spec)
     found = [*_top(spec), *_names(spec, placed)]

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -459,6 +460,21 @@ def test_simulated_models_answer_where_vendors_are_asked() -> None:
     assert result.total_tokens > 0
     result = PipelineExecutor.with_vendors().execute(Pipeline("p", pipeline.steps[1:]), {"topic": "x"})
     assert "nobody can be asked for 'gemini-flash'" in result.error
+    with pytest.raises(UserInputError, match="unknown model 'gemini-flsh'; did you mean 'gemini-flash'"):
+        PipelineExecutor.with_vendors().execute(Pipeline("p", [ask("a", model="gemini-flsh")]), {"topic": "x"})
+
+
+def test_what_is_around_a_call_is_around_a_function_in_its_thread() -> None:
+    variable = ContextVar("variable", default="outside")
+
+    def answer(model: str, prompt: str, context: dict[str, Any]) -> str:
+        return variable.get()
+
+    async def play() -> PipelineResult:
+        variable.set("inside")
+        return await AsyncPipelineExecutor(answer).execute(Pipeline("p", [ask("a")]), {"topic": "x"})
+
+    assert asyncio.run(play()).final_output == "inside"
 
 
 def test_results_are_json() -> None:

@@ -181,6 +181,7 @@ def test_after_a_failure_nothing_starts_and_what_was_begun_may_end() -> None:
     assert actions(plan, play.state) == ()
     play.state = completed(plan, play.state, "b", ref("b"), 2.0)
     assert actions(plan, play.state) == ()
+    assert "c" not in play.state.steps
     state = play.finish()
     assert play.statuses() == {"a": "FAILED", "b": "COMPLETED", "c": "CANCELLED"}
     assert state.reason == "Step 'a' failed: no answer"
