@@ -24,12 +24,14 @@ from orchestrator.domain.plan import check_plan, known_validators, planned_spec
 from orchestrator.domain.tasks import Stage
 from orchestrator.prompts.answers import parse_structured
 from orchestrator.scaffolds import dependency_problems
+from orchestrator.validators.fixes import fixed
+from orchestrator.validators.sandbox import Sandbox
 
 _SHOWN_ERRORS = 5
 _MENDING = (Stage.REVISE, Stage.REPAIR)
 
 
-async def understand(store: ArtifactStore, request: CallRequest, text: str) -> dict[str, Any]:
+async def understand(store: ArtifactStore, sandbox: Sandbox, request: CallRequest, text: str) -> dict[str, Any]:
     """Fields of a CallResult, `notes` among them, texts already in the store.
 
     Raises AnswerError, with one line for the model, where the stage cannot use the answer.
@@ -54,7 +56,7 @@ async def understand(store: ArtifactStore, request: CallRequest, text: str) -> d
             judged, notes = parse_structured(text, CriteriaAnswer)
             return {"criteria": tuple(judged.results[:MAX_CRITERIA]), "notes": notes}
         case Stage.GENERATE | Stage.REVISE | Stage.REPAIR:
-            return await _files(store, request, text)
+            return await _files(store, sandbox, request, text)
 
 
 async def _suggestions(store: ArtifactStore, text: str) -> dict[str, Any]:
@@ -93,7 +95,7 @@ async def _critique(store: ArtifactStore, text: str) -> dict[str, Any]:
     return {"critique": summary, "critique_ref": ref, "notes": notes}
 
 
-async def _files(store: ArtifactStore, request: CallRequest, text: str) -> dict[str, Any]:
+async def _files(store: ArtifactStore, sandbox: Sandbox, request: CallRequest, text: str) -> dict[str, Any]:
     """The answer's files; a revision may leave out those that it does not change."""
     assert isinstance(request.parts, PromptParts)
     task, draft = request.parts.task, request.parts.draft
@@ -104,4 +106,4 @@ async def _files(store: ArtifactStore, request: CallRequest, text: str) -> dict[
         kept = {path: content for path, content in existing.items() if path in targets}
     parsed = parse_files(text, targets, kept=kept)
     files = kept | {path: content.encode() for path, content in parsed.files.items()}
-    return {"draft": await write_draft(store, files), "notes": parsed.notes}
+    return {"draft": await write_draft(store, await fixed(files, sandbox)), "notes": parsed.notes}

@@ -5,24 +5,20 @@ import hashlib
 import json
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from activities.answers import understand
 from activities.live_calls import LiveCall, Phase
-from activities.sections import read_sections
 from orchestrator.artifacts.errors import ArtifactError, ArtifactUnavailableError
 from orchestrator.artifacts.journal import Changed, Done, Journal, Unknown, Void
 from orchestrator.artifacts.store import ArtifactStore
-from orchestrator.contracts.calls import CallKind, CallRequest, CallResult, PromptParts
+from orchestrator.contracts.calls import CallKind, CallRequest, CallResult
 from orchestrator.domain.answer_text import AnswerError
 from orchestrator.domain.errors import CallFailure, FailureKind, Fate
 from orchestrator.domain.ledger import UncertainCharge
 from orchestrator.domain.money import cost_micro, upper_bound_micro
-from orchestrator.domain.tasks import Stage
 from orchestrator.domain.text import one_line
-from orchestrator.prompts import build_prompt, schema_for
-from orchestrator.providers.answers import unusable
 from orchestrator.providers.base import ModelAnswer, ModelRequest, Provider, ProviderError
 from orchestrator.telemetry.redaction import redact
 
@@ -30,8 +26,6 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 NO_USAGE = "the vendor reported no usage"
-_TEMPERATURES = {Stage.EVALUATE: 0.0, Stage.JUDGE: 0.0, Stage.CRITIQUE: 0.2, Stage.ADVISE: 0.2, Stage.ENHANCE: 0.7}
-_TEMPERATURE = 0.3
 _FIRST_DELAY_S = 0.1
 _MAX_DELAY_S = 5.0
 _MAX_NOTES = 5
@@ -46,8 +40,8 @@ class UnusableError(Exception):
         self.kind = kind
 
 
-class Asker:
-    """Performs calls for tasks over one store, one journal and the vendors of this process."""
+class Asker(ABC):
+    """Performs calls over one store, one journal and the vendors of this process."""
 
     keeps_answers = True  # in the store, as they came
 
@@ -89,32 +83,17 @@ class Asker:
         await self._record(request, digest, result)
         return result
 
+    @abstractmethod
     async def _prompt(self, request: CallRequest) -> ModelRequest:
-        stage, model = request.key.stage, request.model
-        assert isinstance(stage, Stage) and isinstance(request.parts, PromptParts)
-        sections = await read_sections(self._store, request.parts)
-        system, prompt = build_prompt(stage, sections)
-        return ModelRequest(
-            model=model.model,
-            system=system,
-            prompt=prompt,
-            max_tokens=request.max_tokens,
-            temperature=_TEMPERATURES.get(stage, _TEMPERATURE) if model.temperature else None,
-            json_schema=schema_for(stage),
-            stage=stage,
-            sections=sections,
-        )
+        """What is asked. Raises ArtifactError where something that it is made of is gone."""
 
     async def _keep(self, asked: ModelRequest) -> dict[str, object]:
         """Fields of the result that tell what was asked, texts already in the store."""
         return {}
 
+    @abstractmethod
     async def _understand(self, request: CallRequest, answer: ModelAnswer) -> dict[str, Any]:
         """Fields of the result, `notes` among them. Raises UnusableError or AnswerError."""
-        found = unusable(answer)
-        if found:
-            raise UnusableError(*found)
-        return await understand(self._store, request, answer.text)
 
     async def _ask(self, live: LiveCall, provider: Provider, asked: ModelRequest) -> CallResult:
         request = live.request

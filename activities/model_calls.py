@@ -1,27 +1,78 @@
 """Activities that ask a model: one per stage, all by one implementation."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from temporalio import activity
 
-from activities.asking import Asker
+from activities.answers import understand
+from activities.asking import Asker, UnusableError
 from activities.heartbeat import heartbeats
 from activities.interfaces import STAGE_ACTIVITIES, ModelInterface
 from activities.live_calls import LiveCalls
+from activities.sections import read_sections
 from orchestrator.artifacts.journal import Journal
 from orchestrator.artifacts.store import ArtifactStore
-from orchestrator.contracts.calls import CallRequest, CallResult
+from orchestrator.contracts.calls import CallRequest, CallResult, PromptParts
 from orchestrator.domain.tasks import Stage
-from orchestrator.providers.base import Provider
+from orchestrator.prompts import build_prompt, schema_for
+from orchestrator.providers.answers import unusable
+from orchestrator.providers.base import ModelAnswer, ModelRequest, Provider
+from orchestrator.validators.sandbox import Sandbox
+
+_TEMPERATURES = {Stage.EVALUATE: 0.0, Stage.JUDGE: 0.0, Stage.CRITIQUE: 0.2, Stage.ADVISE: 0.2, Stage.ENHANCE: 0.7}
+_TEMPERATURE = 0.3
+
+
+class TaskAsker(Asker):
+    """Performs calls of the stages of a project; files are mended in the sandbox before they are stored."""
+
+    def __init__(
+        self,
+        store: ArtifactStore,
+        journal: Journal,
+        providers: Mapping[str, Provider],
+        secrets: tuple[str, ...],
+        sandbox: Sandbox,
+    ) -> None:
+        super().__init__(store, journal, providers, secrets)
+        self._sandbox = sandbox
+
+    async def _prompt(self, request: CallRequest) -> ModelRequest:
+        stage, model = request.key.stage, request.model
+        assert isinstance(stage, Stage) and isinstance(request.parts, PromptParts)
+        sections = await read_sections(self._store, request.parts)
+        system, prompt = build_prompt(stage, sections)
+        return ModelRequest(
+            model=model.model,
+            system=system,
+            prompt=prompt,
+            max_tokens=request.max_tokens,
+            temperature=_TEMPERATURES.get(stage, _TEMPERATURE) if model.temperature else None,
+            json_schema=schema_for(stage),
+            stage=stage,
+            sections=sections,
+        )
+
+    async def _understand(self, request: CallRequest, answer: ModelAnswer) -> dict[str, Any]:
+        found = unusable(answer)
+        if found:
+            raise UnusableError(*found)
+        return await understand(self._store, self._sandbox, request, answer.text)
 
 
 class ModelActivities(ModelInterface):
     """Calls over one store, one journal and the vendors of this process; `secrets` never leave in a message."""
 
     def __init__(
-        self, store: ArtifactStore, journal: Journal, providers: Mapping[str, Provider], secrets: Sequence[str]
+        self,
+        store: ArtifactStore,
+        journal: Journal,
+        providers: Mapping[str, Provider],
+        secrets: Sequence[str],
+        sandbox: Sandbox,
     ) -> None:
-        self._calls = LiveCalls(Asker(store, journal, providers, tuple(secrets)).perform)
+        self._calls = LiveCalls(TaskAsker(store, journal, providers, tuple(secrets), sandbox).perform)
 
     @activity.defn(name=STAGE_ACTIVITIES[Stage.ENHANCE])
     async def enhance(self, request: CallRequest) -> CallResult:

@@ -62,8 +62,8 @@ async def build(settings: Settings, client: Client) -> WorkerSet:
     for vendor in SIMULATED_VENDORS:
         providers[vendor] = open_simulated(vendor, settings.simulation)
     secrets = tuple(vendor.api_key.get_secret_value() for vendor in settings.vendors.values())
-    models = ModelActivities(store=store, journal=journal, providers=providers, secrets=secrets)
     sandbox = Sandbox.detect(settings, ToolEnvironment(settings))
+    models = ModelActivities(store=store, journal=journal, providers=providers, secrets=secrets, sandbox=sandbox)
     tools = ToolActivities(
         store=store,
         journal=journal,

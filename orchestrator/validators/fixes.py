@@ -21,7 +21,7 @@ _NAMES = {"Dockerfile", ".gitignore", ".dockerignore", "Makefile", ".env.example
 
 
 async def fixed(files: Mapping[str, bytes], sandbox: Sandbox) -> dict[str, bytes]:
-    """`files` with safe fixes: imports sorted, unused ones gone, line ends mended; the same paths, in their order.
+    """`files` with safe fixes: unused imports gone, line ends mended; the same paths, in their order.
 
     Names of a package's `__init__.py` are its interface and stay. Python is left alone where no tool can run here
     (no sandbox, no tools, a limit was hit): fixing is a kindness, the checks will tell.

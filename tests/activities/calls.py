@@ -15,6 +15,9 @@ from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import PriceTier
 from orchestrator.domain.tasks import Stage, TaskType
 from orchestrator.providers.base import ModelAnswer, ModelRequest, Provider
+from orchestrator.settings import load_settings
+from orchestrator.validators.sandbox import Sandbox
+from orchestrator.validators.tools import ToolEnvironment
 
 SECRET = "sk-test-0123456789abcdef"
 MODEL = ModelSpec(
@@ -55,7 +58,8 @@ class HeldProvider:
 
 
 def activities(store: ArtifactStore, provider: Provider, owner: str = "worker-1") -> ModelActivities:
-    return ModelActivities(store, Journal(store, owner), {provider.vendor: provider}, (SECRET,))
+    sandbox = Sandbox("", ToolEnvironment(load_settings({})), reason="none here")
+    return ModelActivities(store, Journal(store, owner), {provider.vendor: provider}, (SECRET,), sandbox)
 
 
 async def request_for(store: ArtifactStore, stage: Stage, *, ask: int = 1, error: str = "") -> CallRequest:

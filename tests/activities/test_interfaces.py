@@ -7,6 +7,8 @@ from temporalio import activity
 
 from activities.interfaces import STAGE_ACTIVITIES, ModelInterface, ToolInterface
 from activities.model_calls import ModelActivities
+from activities.pipeline_calls import StepActivities
+from activities.pipeline_tools import PipelineToolActivities
 from activities.tools import ToolActivities
 from orchestrator.contracts import names
 
@@ -33,4 +35,5 @@ def test_implementations_have_the_names_and_types_of_the_interface(interface: ty
 def test_every_pinned_name_has_an_activity() -> None:
     pinned = {value for name, value in vars(names).items() if name.startswith("ACTIVITY_")}
     pinned |= set(STAGE_ACTIVITIES.values())
-    assert {wire for owner in (ModelInterface, ToolInterface) for wire, _, _ in definitions(owner).values()} == pinned
+    owners = (ModelInterface, ToolInterface, StepActivities, PipelineToolActivities)
+    assert {wire for owner in owners for wire, _, _ in definitions(owner).values()} == pinned

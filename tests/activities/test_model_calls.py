@@ -14,7 +14,7 @@ from orchestrator.artifacts.errors import ArtifactUnavailableError
 from orchestrator.artifacts.journal import Journal
 from orchestrator.artifacts.manifest import read_draft
 from orchestrator.artifacts.store import ArtifactStore
-from orchestrator.contracts.calls import CallKind, CallResult
+from orchestrator.contracts.calls import CallKind, CallResult, PromptParts
 from orchestrator.domain.answers import Critique, CritiqueIssue, Evaluation, PlanAnswer, PlannedTask, Verdict
 from orchestrator.domain.errors import CallFailure, FailureKind, Fate
 from orchestrator.domain.money import Usage
@@ -62,7 +62,7 @@ def test_a_plan_becomes_tasks(tmp_path: Path) -> None:
                 type=TaskType.CODE_REVIEW,
                 prompt="do b",
                 dependencies=["a", "a"],
-                validators=["mypy", "ruff"],
+                validators=["nonsense", "ruff"],
             ),
         ]
     )
@@ -71,7 +71,7 @@ def test_a_plan_becomes_tasks(tmp_path: Path) -> None:
     first, second = result.plan
     assert (first.title, first.files) == ("A", ("a.py",))
     assert (second.files, second.dependencies, second.validators) == (("docs/b.md",), ("a",), ("ruff",))
-    assert result.notes == ("b: unknown validators dropped: mypy",)
+    assert result.notes == ("b: unknown validators dropped: nonsense",)
     assert asyncio.run(store_in(tmp_path).get(first.prompt)) == b"do a"
 
 
@@ -92,7 +92,7 @@ def test_a_revision_keeps_what_it_leaves_out(tmp_path: Path) -> None:
     async def run() -> None:
         store = store_in(tmp_path)
         request = await request_for(store, Stage.REVISE)
-        assert request.parts.task is not None
+        assert isinstance(request.parts, PromptParts) and request.parts.task is not None
         task = request.parts.task.model_copy(update={"files": ("pkg/core.py", "pkg/new.py")})
         request = request.model_copy(update={"parts": request.parts.model_copy(update={"task": task})})
         provider = ScriptedProvider("acme", {Stage.REVISE: answer("```python path=pkg/new.py\ny = 1\n```")})

@@ -121,8 +121,8 @@ def worker_pair(
 ) -> list[Worker]:
     """As workers/build.py has them, with a short grace. Tools run without a sandbox: what is written needs none."""
     journal = Journal(store, owner=process_owner())
-    models = ModelActivities(store=store, journal=journal, providers=providers, secrets=())
     sandbox = Sandbox("", ToolEnvironment(settings), reason="not in these tests")
+    models = ModelActivities(store=store, journal=journal, providers=providers, secrets=(), sandbox=sandbox)
     environments = Environments(settings)
     tools = ToolActivities(store, journal, sandbox, environments, vendors=tuple(providers))
     return [

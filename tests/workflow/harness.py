@@ -272,8 +272,8 @@ def _workers(
     """As workers/build.py has them. Tools run without a sandbox: what tests write needs none."""
     journal = Journal(store, owner="test")
     providers = play.providers(VENDORS)
-    models = ModelActivities(store=store, journal=journal, providers=providers, secrets=())
     sandbox = Sandbox("", ToolEnvironment(settings), reason="not in these tests")
+    models = ModelActivities(store=store, journal=journal, providers=providers, secrets=(), sandbox=sandbox)
     environments = Environments(settings)
     tools = ToolActivities(store, journal, sandbox, environments, vendors=tuple(providers))
     stages, others = model_activities(models), tool_activities(tools)

@@ -9,12 +9,11 @@ import json
 import subprocess
 import sys
 
-# Order of imports, unused ones, f-strings without fields, blanks at line ends, the last line's end.
-RULES = "I001,F401,F541,W291,W292,W293"
+# Unused imports, f-strings without fields, blanks at line ends, the last line's end.
+RULES = "F401,F541,W291,W292,W293"
 OPTIONS = ("--isolated", "--no-cache", "--quiet", "--fix", "--exit-zero", "--target-version=py311")
 # `import x` in a package marker is its interface; in conftest.py it may register fixtures
 KEPT = ("--per-file-ignores=__init__.py:F401", "--per-file-ignores=conftest.py:F401")
-ORDER = ("--config", 'src = [".", "src"]', "--config", "line-length = 120")
 
 
 def read(paths: list[str]) -> dict[str, bytes]:
@@ -39,7 +38,7 @@ def main() -> None:
     """Mend them all."""
     ruff, paths, report = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
     before = read(paths)
-    subprocess.run([ruff, "check", *OPTIONS, f"--select={RULES}", *KEPT, *ORDER, "--", *paths], check=False)
+    subprocess.run([ruff, "check", *OPTIONS, f"--select={RULES}", *KEPT, "--", *paths], check=False)
     after = {path: text for path, text in read(paths).items() if text != before[path] and parses(text)}
     with open(report, "w", encoding="utf-8") as file:
         json.dump({path: text.decode() for path, text in after.items()}, file)
