@@ -130,6 +130,11 @@ async def test_retries_wait_as_the_step_says(opened: Opened) -> None:
         run, view = await house.play(run_spec({"steps": [llm("a", retry=retry)]}))
         took_s = time.monotonic() - began_s
         outcomes = [record.outcome for record in await run.records(view)]
+        (history,) = await run.histories()
+    started = [event.timer_started_event_attributes for event in history.events]
+    delays_s = [timer.start_to_fire_timeout.ToTimedelta().total_seconds() for timer in started if timer.timer_id]
+    assert all(0.2 < delay_s <= 0.4 for delay_s in delays_s)  # no backoff of anybody else
+    assert len(delays_s) == 2
     assert view.status is ProjectStatus.SUCCESS
     assert outcomes == ["server", "server", "answer"]
     assert step_of(view, "a").attempts == 3
