@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from orchestrator.api.events import ProjectEventBus
     from orchestrator.api.forecasting import CostForecaster, CostPredictor, ExecutionPlan
     from orchestrator.api.orchestrator import Orchestrator
+    from orchestrator.api.state_manager import StateManager
     from orchestrator.api.values import Budget, JobSpec, ProjectState, Task, TaskResult
     from orchestrator.client.advisor import ArchitectureAdvisor
     from orchestrator.langchain import MultiLLMOrchestrator
@@ -20,6 +21,7 @@ _MODULES = {
     "orchestrator.api.events": ("ProjectEventBus",),
     "orchestrator.api.forecasting": ("CostForecaster", "CostPredictor", "ExecutionPlan"),
     "orchestrator.api.orchestrator": ("Orchestrator",),
+    "orchestrator.api.state_manager": ("StateManager",),
     "orchestrator.api.values": ("Budget", "JobSpec", "ProjectState", "Task", "TaskResult"),
     "orchestrator.client.advisor": ("ArchitectureAdvisor",),
     "orchestrator.langchain": ("MultiLLMOrchestrator",),
@@ -45,6 +47,7 @@ __all__ = [  # noqa: RUF022
     "ProjectEventBus",
     "ProjectState",
     "Router",
+    "StateManager",
     "Task",
     "TaskResult",
 ]

@@ -171,6 +171,10 @@ class Orchestrator:
         """Suggestions for the project text that wait for a choice, by id; empty where none do."""
         return await self._reader.suggestions(project_id)
 
+    async def spec(self, project_id: str) -> ProjectSpec:
+        """What a run was asked for, with its texts. Raises UserInputError where it stored nothing."""
+        return (await self._reader.stored.written(project_id))[0]
+
     async def files(self, view: ProjectView) -> dict[str, bytes]:
         """All files of what a run published, by path; none where it published nothing."""
         return await self._reader.stored.files(view.manifest) if view.manifest else {}
@@ -247,20 +251,10 @@ class Orchestrator:
         """
         view = await self.view(project_id)
         check_resumable(project_id, view.status, changes)
-        stored = self._reader.stored
-        spec, state = await stored.spec(project_id), await stored.state(project_id)
-        if spec is None or state is None or state.prepared is None:
-            raise UserInputError(f"project {project_id} ended before it stored anything: start it anew")
-        written = state.enhancement or state.prepared  # suggestions that were chosen are applied by the run
-        spec = spec.model_copy(
-            update={
-                "project": await stored.text(written.project),
-                "criteria": await stored.text(written.criteria),
-                "models": load_catalog(self._settings),
-                "routing": ROUTING,
-            }
-        )
-        run_input = resumed_input(spec, state, changes, await stored.unbooked(project_id, state))
+        spec, state = await self._reader.stored.written(project_id)
+        spec = spec.model_copy(update={"models": load_catalog(self._settings), "routing": ROUTING})
+        unbooked = await self._reader.stored.unbooked(project_id, state)
+        run_input = resumed_input(spec, state, changes, unbooked)
         if self._settings.embedded:
             await self._ensure_services(replace_worker=True)
         await self._run(run_input.model_copy(update={"by": by}))

@@ -14,7 +14,7 @@ from orchestrator.contracts.state import ProjectState
 from orchestrator.contracts.tools import CallRecord
 from orchestrator.domain.answers import PlannedTask, Suggestion
 from orchestrator.domain.enhancing import SUGGESTIONS
-from orchestrator.domain.errors import PrerequisiteError
+from orchestrator.domain.errors import PrerequisiteError, UserInputError
 from orchestrator.domain.ledger import UncertainCharge
 from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.tasks import TaskSpec
@@ -51,6 +51,22 @@ class StoredRuns:
         ledger = state.ledger
         known = {record.key for record in records} | ledger.reserved.keys() | ledger.uncertain.keys()
         return await Journal(self._store, owner="").charges(self._namespace, project_id, known)
+
+    async def written(self, project_id: str) -> tuple[ProjectSpec, ProjectState]:
+        """The run's input with its texts, as the user wrote them, and its memory.
+
+        Raises UserInputError where it stored nothing.
+        """
+        spec, state = await self.spec(project_id), await self.state(project_id)
+        if spec is None or state is None or state.prepared is None:
+            raise UserInputError(f"project {project_id} ended before it stored anything: start it anew")
+        texts = state.enhancement or state.prepared  # suggestions that were chosen are applied by the run
+        return (
+            spec.model_copy(
+                update={"project": await self.text(texts.project), "criteria": await self.text(texts.criteria)}
+            ),
+            state,
+        )
 
     async def segments(self, refs: Sequence[BlobRef]) -> list[Event]:
         """Events of these segments of a log."""
