@@ -106,7 +106,7 @@ class _Reader:
         fields = self._fields(value, typed)
         inputs = fields.get("inputs")
         if isinstance(inputs, dict):
-            fields["inputs"] = {name: self._input(name, each, typed["inputs"]) for name, each in inputs.items()}
+            fields["inputs"] = {name: self._input(name, each, _entry(typed, "inputs")) for name, each in inputs.items()}
         fields["steps"] = self._steps(fields.get("steps"), _entry(typed, "steps"), ("steps",))
         return self._shaped(PipelineSpec, fields, ())
 

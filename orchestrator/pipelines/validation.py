@@ -13,6 +13,9 @@ from orchestrator.pipelines.step_checks import faults_of
 from orchestrator.pipelines.uses import uses_of
 from orchestrator.settings.yaml_files import nearest
 
+MAX_STEPS = 1000
+MAX_NESTING = 10
+
 FilePath = tuple[str | int, ...]
 
 
@@ -45,7 +48,11 @@ def problems(
     placed = list(_placed(spec.steps, ("steps",)))
     uses = uses_of(spec)
     found = [*_top(spec), *_names(spec, placed)]
+    if len(placed) > MAX_STEPS:
+        found.append(Problem(("steps",), f"{len(placed)} steps; at most {MAX_STEPS} are allowed"))
     for step, path in placed:
+        if len(path) == 2 * MAX_NESTING + 2:
+            found.append(Problem(path, f"Step '{step.name}': nested more than {MAX_NESTING} levels deep"))
         found += [Problem((*path, *fault.field), f"Step '{step.name}': {fault.message}") for fault in faults_of(step)]
         found += [_function_problem(step, path, functions)] if _unknown_function(step, functions) else []
     found += _variables(spec, placed, uses)

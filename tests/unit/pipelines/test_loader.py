@@ -358,6 +358,19 @@ def test_each_kind_of_error_at_the_top(text: str, words: str) -> None:
     assert any(words in problem for problem in raised.value.problems), raised.value.problems
 
 
+def test_pipelines_have_a_size() -> None:
+    many = "".join(f"  - {{name: s{number}, model: good, prompt: x}}\n" for number in range(1001))
+    assert complaints(f"name: p\nsteps:\n{many}") == ["3:3: steps: 1001 steps; at most 1000 are allowed"]
+    nested = "{name: last, model: good, prompt: x}"
+    for number in range(10):
+        nested = f"{{name: s{number}, step_type: parallel_group, sub_steps: [{nested}]}}"
+    (deep,) = complaints(f"name: p\nsteps: [{nested}]")
+    assert deep.endswith("Step 'last': nested more than 10 levels deep")
+    for number in range(100):
+        nested = f"{{name: t{number}, step_type: parallel_group, sub_steps: [{nested}]}}"
+    assert complaints(f"name: p\nsteps: [{nested}]")
+
+
 def test_a_model_without_a_price_is_refused_under_a_budget_only() -> None:
     text = "name: p\nsteps: [{name: a, model: unpriced, prompt: x}]\n"
     parse_pipeline(text, models=MODELS)

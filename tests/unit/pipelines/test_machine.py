@@ -47,6 +47,11 @@ def test_a_variable_is_a_dependency_wherever_the_step_stands() -> None:
     assert final_output(plan, play.state) == ref("first"), "the last in the file, not in time"
 
 
+def test_a_condition_waits_for_what_it_asks_about() -> None:
+    plan = plan_with(llm("b", "x", condition="not_empty:a_output"), llm("a", "x"), llm("c", "y", condition="topic"))
+    assert (plan.nodes["b"].after, plan.nodes["c"].after) == (("a",), ())
+
+
 def test_depends_on_alone_is_satisfied_by_a_skipped_step() -> None:
     play = Play(plan_with(llm("a", "x", condition="topic"), llm("b", "x", depends_on=["a"])), holds={"a": False})
     play.finish()
@@ -219,6 +224,14 @@ def test_a_function_waits_for_all_before_it_unless_it_says_for_whom() -> None:
     plan = plan_of(PipelineSpec.model_validate({"name": "test", "steps": steps}), functions=("f",))
     assert plan.nodes["f1"].after == ("a", "b")
     assert plan.nodes["f2"].after == ("a",)
+
+
+def test_functions_in_a_group_run_side_by_side_once_all_before_the_group_is_done() -> None:
+    functions = [{"step_type": "transform", "function": "f", "name": name} for name in ("f1", "f2")]
+    steps = (llm("a", "x"), group("g", *functions), llm("b", "x"))
+    plan = plan_of(PipelineSpec.model_validate({"name": "test", "steps": steps}), functions=("f",))
+    assert plan.nodes["g"].after == ("a",)
+    assert plan.nodes["f1"].after == plan.nodes["f2"].after == plan.nodes["b"].after == ()
 
 
 @pytest.mark.parametrize("seed", range(20))
