@@ -142,8 +142,6 @@ def _book(
 ) -> None:
     """Ledger, breaker and logs take the outcome."""
     state, failure = ctx.state, result.failure
-    if failure and slot.stage is PipelineStage.STEP:  # the step says how long to wait, unless the vendor does
-        failure = failure.model_copy(update={"retry_after_s": failure.retry_after_s or 0.0})
     outcome = Outcome(usage=result.usage, failure=failure, sent=result.kind is not CallKind.TOO_LARGE, carried=carried)
     doing = f"{slot.task} {slot.stage.value}"
     settled = settle(key.text(), doing, send, outcome, state.ledger, state.breakers, ctx.now_s())
