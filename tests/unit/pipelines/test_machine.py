@@ -227,8 +227,8 @@ def test_a_function_waits_for_all_before_it_unless_it_says_for_whom() -> None:
 
 
 def test_functions_in_a_group_run_side_by_side_once_all_before_the_group_is_done() -> None:
-    functions = [{"step_type": "transform", "function": "f", "name": name} for name in ("f1", "f2")]
-    steps = (llm("a", "x"), group("g", *functions), llm("b", "x"))
+    first: dict[str, object] = {"step_type": "transform", "function": "f", "name": "f1"}
+    steps = (llm("a", "x"), group("g", first, {**first, "name": "f2"}), llm("b", "x"))
     plan = plan_of(PipelineSpec.model_validate({"name": "test", "steps": steps}), functions=("f",))
     assert plan.nodes["g"].after == ("a",)
     assert plan.nodes["f1"].after == plan.nodes["f2"].after == plan.nodes["b"].after == ()
