@@ -29,6 +29,7 @@ from workflows.calling import CallContext
 from workflows.context import RunContext
 
 _STATUS = SearchAttributeKey.for_keyword("OrchStatus")
+_APP_TYPE = SearchAttributeKey.for_keyword("OrchAppType")
 _PHASE = SearchAttributeKey.for_keyword("OrchPhase")
 _SPENT = SearchAttributeKey.for_float("OrchSpentUsd")
 _QUALITY = SearchAttributeKey.for_float("OrchQuality")
@@ -172,6 +173,8 @@ def show_search_attributes(ctx: RunContext, status: ProjectStatus) -> None:
     score = quality(tasks)
     if score is not None:
         updates.append(_QUALITY.value_set(score))
+    if ctx.state.architecture is not None:
+        updates.append(_APP_TYPE.value_set(ctx.state.architecture.app_type.value))
     workflow.upsert_search_attributes(updates)
 
 
