@@ -33,4 +33,5 @@ async def follow_to_end(client: Orchestrator, settings: Settings, project_id: st
     except asyncio.CancelledError:
         say(f"\nDetached: {project_id} goes on without this command. {come_back(project_id)}")
         raise
+    standby.tell(view)
     return await finish(client, settings, view, waiting.folder, json_output=waiting.json_output)

@@ -32,9 +32,7 @@ class Standby:
 
     async def __call__(self, view: ProjectView) -> None:
         """Looks at the run as it is now."""
-        if view.architecture is not None and not self._architecture_said:
-            self._architecture_said = True
-            self._progress.note(architecture_block(view.architecture))
+        self.tell(view)
         match view.status:
             case ProjectStatus.WAITING_APPROVAL if self._ask:
                 await self._decide(view.awaits)
@@ -51,6 +49,12 @@ class Standby:
                 )
             case _:
                 self._said = ""
+
+    def tell(self, view: ProjectView) -> None:
+        """The architecture of the run, once it is decided."""
+        if view.architecture is not None and not self._architecture_said:
+            self._architecture_said = True
+            self._progress.note(architecture_block(view.architecture))
 
     def _say_once(self, head: str, *commands: str) -> None:
         if self._said != head:
