@@ -1,5 +1,6 @@
 """The software is really started in the sandbox: it answers on loopback, or `--help`, or its pages are there."""
 
+import asyncio
 import dataclasses
 import json
 import re
@@ -29,7 +30,7 @@ _SAID_CHARS = 1400
 async def check_app_start(subject: Subject) -> CheckResult:
     """FAILED where an HTTP app does not answer, a command does not tell its use, a page or a module is missing."""
     decided = located(subject.architecture, subject.files) if subject.architecture else None
-    plan = app_plan(subject.files, decided)
+    plan = await asyncio.to_thread(app_plan, subject.files, decided)
     match plan.kind:
         case AppKind.NONE:
             return not_applicable(NAME, "nothing to start")

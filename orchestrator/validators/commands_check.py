@@ -11,9 +11,11 @@ from orchestrator.validators.subject import Subject
 
 NAME = "commands"
 LIMITS = Limits(cpu_s=1800, memory_bytes=2048 * MIB, processes=1024, disk_bytes=1024 * MIB, output_bytes=4 * MIB)
-_PLACE = re.compile(
-    r"""(?:File "(?:\S*/workspace/)?(?P<file>[^"\n]+)", line (?P<row>\d+))|(?P<path>[\w./@-]+\.\w+)[:(](?P<line>\d+)"""
+_PLACE = re.compile(  # each alternative starts at one place only: hostile output must not make it slow
+    r'File "(?P<file>[^"\n]{1,400})", line (?P<row>\d{1,7})'
+    r"|(?<![\w./@-])(?P<path>[\w./@-]{1,400}?)[:(](?P<line>\d{1,7})(?!\d)"
 )
+_LOOKED_AT_CHARS = 20_000
 _SAID_CHARS = 1500
 
 
@@ -46,8 +48,8 @@ async def _performed(command: UserCommand, subject: Subject) -> CheckResult:
 def place_in(said: str, files: Mapping[str, bytes]) -> tuple[str, int]:
     """The last file of ours that some output speaks of, with the line; empty and 0 where it names none."""
     path, line = "", 0
-    for match in _PLACE.finditer(said):
-        name = (match["file"] or match["path"]).removeprefix("./").removeprefix("/workspace/")
+    for match in _PLACE.finditer(said[-_LOOKED_AT_CHARS:]):
+        name = (match["file"] or match["path"]).rpartition("/workspace/")[2].removeprefix("./")
         if name in files:
             path, line = name, int(match["row"] or match["line"])
     return path, line

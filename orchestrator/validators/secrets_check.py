@@ -2,10 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from orchestrator.domain.findings import CheckResult, Finding
-from orchestrator.validators.results import not_applicable, result
+from orchestrator.validators.results import MAX_FINDINGS, not_applicable, result
 from orchestrator.validators.static_checks import MAX_FILE_BYTES
 from orchestrator.validators.subject import Subject
 
@@ -47,8 +48,12 @@ async def check_secrets(subject: Subject) -> CheckResult:
     files = {path: content for path, content in subject.own_files("").items() if len(content) <= MAX_FILE_BYTES}
     if not files:
         return not_applicable(NAME, "no files")
-    found = await asyncio.to_thread(lambda: [f for path, content in files.items() for f in _scanned(path, content)])
+    found = await asyncio.to_thread(_scan, files)
     return result(NAME, found)
+
+
+def _scan(files: Mapping[str, bytes]) -> list[Finding]:
+    return [finding for path in files for finding in islice(_scanned(path, files[path]), MAX_FINDINGS)]
 
 
 def _scanned(path: str, content: bytes) -> Iterator[Finding]:

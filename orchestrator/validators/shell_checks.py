@@ -16,6 +16,7 @@ from orchestrator.validators.subject import Subject
 LIMITS = Limits(wall_s=30, cpu_s=30, memory_bytes=1024 * MIB, processes=64, disk_bytes=64 * MIB, output_bytes=4 * MIB)
 _SHEBANG = re.compile(rb"^#!\s*\S*\b(sh|bash|dash|ksh)\b")
 _BASH_ERROR = re.compile(r"^(?P<path>[^:\n]+): line (?P<line>\d+): (?P<message>.*)$", re.MULTILINE)
+_MAX_LINES = 500  # of a Dockerfile that are looked at for what they copy
 _COPY = re.compile(r"^\s*(?:COPY|ADD)\s+(?P<rest>.+)$", re.IGNORECASE)
 
 
@@ -91,7 +92,7 @@ def is_dockerfile(path: str) -> bool:
 def _absent_sources(path: str, text: str, files: Mapping[str, bytes]) -> Iterator[Finding]:
     """COPY of what is not there, looked for from the workspace and from the Dockerfile's own folder."""
     own = str(PurePosixPath(path).parent)
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.splitlines()[:_MAX_LINES], start=1):
         match = _COPY.match(line)
         if match is None or "--from=" in line or "<<" in line or line.rstrip().endswith("\\") or "$" in line:
             continue

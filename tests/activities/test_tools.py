@@ -18,12 +18,15 @@ from orchestrator.contracts.calls import CallKey, CallKind, CallResult
 from orchestrator.contracts.tools import (
     CheckInput,
     CheckOutcome,
+    InstallInput,
+    InstallOutcome,
     PrepareInput,
     PrepareResult,
     ReconcileInput,
     ReconcileResult,
     StateInput,
 )
+from orchestrator.domain.apps import Dependencies, DependencyPolicy
 from orchestrator.domain.findings import CheckStatus
 from orchestrator.domain.money import Usage
 from orchestrator.domain.tasks import Stage
@@ -70,6 +73,29 @@ def test_findings_are_counted_kept_and_summed_up(tmp_path: Path) -> None:
         findings = await store.get_json(outcome.findings)
         assert isinstance(findings, list)
         assert len(findings) == 1
+
+    asyncio.run(run())
+
+
+def test_installing_tells_what_is_wrong_with_the_manifests(tmp_path: Path) -> None:
+    async def run() -> None:
+        store = ArtifactStore.open("memory://")
+        old = await write_draft(store, {"requirements.txt": b"gone @ https://host.invalid/x\n"})
+        new = await write_draft(
+            store, {"requirements.txt": b"secret\n-e .\n", "a.py": b"import no_such_module_of_ours\n"}
+        )
+        request = InstallInput(drafts=(old, new), policy=DependencyPolicy(denied=("secret",)))
+        outcome: InstallOutcome = await ActivityEnvironment().run(tools(store, tmp_path).install, request)
+        assert (outcome.verdict.validator, outcome.verdict.status) == ("dependencies", CheckStatus.FAILED)
+        assert outcome.paths == ("a.py", "requirements.txt")
+        assert outcome.findings is not None
+        found = await store.get_json(outcome.findings)
+        assert isinstance(found, list)
+        rules = [finding["rule"] for finding in found if isinstance(finding, dict)]
+        assert rules == ["refused-option", "denied", "unknown-import"]
+        nothing = InstallInput(drafts=(await write_draft(store, {"a.py": b"import os\n"}),))
+        clean: InstallOutcome = await ActivityEnvironment().run(tools(store, tmp_path).install, nothing)
+        assert (clean.verdict.status, clean.findings, clean.resolved) == (CheckStatus.PASSED, None, Dependencies())
 
     asyncio.run(run())
 

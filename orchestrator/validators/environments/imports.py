@@ -104,10 +104,15 @@ def _optional(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Try):
         optional = any(_handles_import_error(handler) for handler in node.handlers)
     else:
-        optional = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        optional = isinstance(node, ast.If) and any(_is_type_checking(part) for part in ast.walk(node.test))
     if optional and isinstance(node, ast.Try | ast.If):
         for child in node.body:
             yield from ast.walk(child)
+
+
+def _is_type_checking(node: ast.AST) -> bool:
+    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    return name == "TYPE_CHECKING"
 
 
 def _handles_import_error(handler: ast.ExceptHandler) -> bool:

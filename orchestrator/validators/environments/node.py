@@ -13,6 +13,7 @@ from orchestrator.domain.apps import DependencyPolicy
 from orchestrator.domain.errors import PrerequisiteError
 from orchestrator.domain.findings import Finding
 from orchestrator.settings import Settings
+from orchestrator.validators.environments.cache import remove_unused
 from orchestrator.validators.environments.environment import NODE_CACHES
 from orchestrator.validators.environments.installer import (
     MAX_BYTES,
@@ -131,6 +132,7 @@ class NodeEnvironments:
         for name in NODE_CACHES:
             (draft / "node_modules" / name).mkdir(parents=True, exist_ok=True)
         draft.rename(root)
+        await asyncio.to_thread(remove_unused, self._folder)
         return True
 
     def _note_refused(self, done: Installed, wishes: NodeWishes, asked: str) -> None:

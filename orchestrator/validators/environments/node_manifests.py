@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -20,10 +21,13 @@ _PACKAGE = re.compile(r"^(@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*$")
 _RANGE = re.compile(r"^[\w.^~<>=*| +-]{0,100}$")
 _SOURCES = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts")
 _MAX_BYTES = 1024 * 1024
-_COMMENTS = re.compile(r"/\*.*?\*/|^\s*//[^\n]*", re.DOTALL | re.MULTILINE)
+_LINE_COMMENT = re.compile(r"^[ \t]*//[^\n]*", re.MULTILINE)
+_SOURCE_BYTES = 256 * 1024
+_CONFIG_BYTES = 16 * 1024
+_MAX_ENTRIES = 2 * MAX_REQUIREMENTS
 _IMPORTS = re.compile(
-    r"""(?:^|[;\s}])(?:import|export)\s[^'"`;]{0,500}?\bfrom\s*['"]([^'"\n]+)['"]"""
-    r"""|^\s*import\s*['"]([^'"\n]+)['"]|\b(?:require|import)\(\s*['"]([^'"\n]+)['"]\s*\)""",
+    r"""(?:^|[;\s}])(?:import|export)\s[^'"`;]{0,300}?\bfrom\s*['"]([^'"\n]+)['"]"""
+    r"""|^[ \t]*import\s*['"]([^'"\n]+)['"]|\b(?:require|import)\(\s*['"]([^'"\n]+)['"]\s*\)""",
     re.MULTILINE,
 )
 _BUILT_IN = frozenset(
@@ -121,7 +125,7 @@ def _declared(data: dict[str, Any], text: str, policy: DependencyPolicy, wishes:
     lines = text.splitlines()
     for group in _GROUPS:
         entries = data.get(group)
-        for name, wanted in entries.items() if isinstance(entries, dict) else ():
+        for name, wanted in islice(entries.items(), _MAX_ENTRIES) if isinstance(entries, dict) else ():
             line = next((number for number, row in enumerate(lines, start=1) if f'"{name}"' in row), 0)
             wishes.lines[name] = (wishes.path, line)
             if not _PACKAGE.match(name):
@@ -172,12 +176,21 @@ def _imported(
 
 def imports(source: bytes) -> Iterator[tuple[str, int]]:
     """What a source of JavaScript or TypeScript imports, with the lines. Read by pattern: good enough for names."""
-    if len(source) > _MAX_BYTES:
-        return
-    text = _COMMENTS.sub(lambda match: "\n" * match[0].count("\n"), source.decode(errors="replace"))
+    text = _without_comments(source[:_SOURCE_BYTES].decode(errors="replace"))
     for match in _IMPORTS.finditer(text):
         specifier = match[1] or match[2] or match[3]
         yield specifier, text.count("\n", 0, match.end()) + 1
+
+
+def _without_comments(text: str) -> str:
+    """The same lines without comments; in one pass, as the text may be made to take long."""
+    parts, position = [], 0
+    while (start := text.find("/*", position)) >= 0:
+        end = text.find("*/", start + 2)
+        end = len(text) if end < 0 else end + 2
+        parts += [text[position:start], "\n" * text.count("\n", start, end)]
+        position = end
+    return _LINE_COMMENT.sub("", "".join([*parts, text[position:]]))
 
 
 def package_of(specifier: str) -> str:
@@ -189,7 +202,7 @@ def package_of(specifier: str) -> str:
 
 def _aliases(files: Mapping[str, bytes], folder: str) -> tuple[str, ...]:
     """Beginnings of imports that the compiler's configuration leads to own files."""
-    text = files.get(f"{folder}/tsconfig.json".lstrip("/"), b"").decode(errors="replace")
+    text = files.get(f"{folder}/tsconfig.json".lstrip("/"), b"")[:_CONFIG_BYTES].decode(errors="replace")
     found = re.search(r'"paths"\s*:\s*\{(.*?)\}', text, re.DOTALL)
     keys = re.findall(r'"([^"]+)"\s*:', found[1]) if found else []
     return ("@/", "~/", "#", *(key.removesuffix("*") for key in keys if key != "*"))

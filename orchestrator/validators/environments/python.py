@@ -14,6 +14,7 @@ from orchestrator.domain.errors import PrerequisiteError
 from orchestrator.domain.findings import Finding
 from orchestrator.settings import Settings
 from orchestrator.validators.bubblewrap import TOOLS
+from orchestrator.validators.environments.cache import remove_unused
 from orchestrator.validators.environments.environment import Environment
 from orchestrator.validators.environments.installer import (
     MAX_BYTES,
@@ -118,6 +119,7 @@ class PythonEnvironments:
             return False
         self._finish(draft)
         draft.rename(root)
+        await asyncio.to_thread(remove_unused, self._folder)
         return True
 
     def _finish(self, draft: Path) -> None:

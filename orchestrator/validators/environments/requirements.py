@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -16,6 +17,7 @@ from orchestrator.validators.results import clean
 
 NAME = "dependencies"
 MAX_REQUIREMENTS = 200
+_MAX_REQUIREMENT_CHARS = 1000
 _MAX_MANIFEST_BYTES = 256 * 1024
 _REQUIREMENTS = re.compile(r"(^|/)(requirements[\w.-]*\.(txt|in)|requirements/[\w.-]+\.(txt|in))$")
 _DEVELOPMENT = re.compile(r"^(dev|develop|development|test|tests|testing|all)$", re.IGNORECASE)
@@ -67,7 +69,9 @@ def read_manifests(files: Mapping[str, bytes]) -> Manifests:
     found.declared = [item for item in found.declared if item.name not in found.own_names]
     if len(found.declared) > MAX_REQUIREMENTS:
         extra = found.declared[MAX_REQUIREMENTS]
-        message = f"{len(found.declared)} requirements, at most {MAX_REQUIREMENTS} are installed"
+        message = (
+            f"more than {MAX_REQUIREMENTS} requirements: {extra.requirement.name} and what follows is not installed"
+        )
         found.refuse("too-many", extra.path, extra.line, message)
         found.declared = found.declared[:MAX_REQUIREMENTS]
     return found
@@ -88,9 +92,9 @@ def _pyproject(path: str, content: bytes, found: Manifests) -> None:
     project = _table(data, "project")
     if name := project.get("name"):
         found.own_names.add(canonicalize_name(str(name)))
-    for text_of in _project_requirements(data, project):
+    for text_of in islice(_project_requirements(data, project), MAX_REQUIREMENTS + 1):
         _add(text_of, path, _line_of(text, text_of), found)
-    for text_of in _poetry_requirements(data):
+    for text_of in islice(_poetry_requirements(data), MAX_REQUIREMENTS + 1):
         _add(text_of, path, _line_of(text, re.split(r"[^\w.-]", text_of)[0]), found)
 
 
@@ -158,8 +162,10 @@ def _requirement_line(line: str, path: str, number: int, found: Manifests) -> No
 
 
 def _add(text: str, path: str, line: int, found: Manifests) -> None:
+    if len(found.declared) > MAX_REQUIREMENTS:
+        return  # too many already, and told so in the end
     try:
-        requirement = Requirement(text)
+        requirement = Requirement(text) if len(text) <= _MAX_REQUIREMENT_CHARS else None
     except InvalidRequirement:
         requirement = None
     if requirement is None or _FILE.search(requirement.name):

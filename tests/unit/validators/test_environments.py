@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from orchestrator.domain.apps import DependencyPolicy
 from orchestrator.domain.errors import PrerequisiteError
 from orchestrator.domain.findings import CheckStatus
 from orchestrator.settings import load_settings
+from orchestrator.validators.environments.cache import remove_unused
 from orchestrator.validators.environments.ensure import Environments
 from orchestrator.validators.environments.environment import Environment
+from orchestrator.validators.environments.installer import folder_lock
 from orchestrator.validators.limits import MIB, Limits
 from orchestrator.validators.registry import check_files
 from orchestrator.validators.tools import ToolEnvironment
@@ -248,6 +251,22 @@ def test_two_that_ask_at_once_install_once(tmp_path: Path, index: LocalIndex, uv
     assert one == other
     assert one.python
     assert index.asked[before:].count("/simple/fresh/") == 1
+
+
+def test_what_nobody_used_for_weeks_is_removed_and_what_is_built_stays(tmp_path: Path) -> None:
+    for name in ("python-old", "python-old.new", "node-new", "python-held", "python-held.new"):
+        (tmp_path / name / "lib").mkdir(parents=True)
+    month_ago_s = time.time() - 30 * 86_400
+    for name in ("python-old", "python-old.new", "python-held", "python-held.new"):
+        os.utime(tmp_path / name, (month_ago_s, month_ago_s))
+
+    async def hold() -> None:
+        async with folder_lock(tmp_path / "python-held.lock"):
+            remove_unused(tmp_path)
+
+    asyncio.run(hold())
+    left = sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
+    assert left == ["node-new", "python-held", "python-held.new"]
 
 
 def test_an_unusable_cache_is_told_with_the_fix(tmp_path: Path, index: LocalIndex, uv: str) -> None:

@@ -17,7 +17,7 @@ from orchestrator.validators.tools import ToolEnvironment
 from tests.sandbox.boxes import sandbox
 
 PAGE = "<!doctype html>\n<html lang=en><head><title>Shop</title></head>\n<body>{}</body></html>\n"
-API = "openapi: 3.1.0\ninfo:\n  title: Shop\n  {}\npaths:\n  /x: {{get: {{responses: {{'200': {{description: ok}}}}}}}}\n"
+API = "openapi: 3.1.0\ninfo:\n  title: S\n  {}\npaths:\n  /x: {{get: {{responses: {{'200': {{description: ok}}}}}}}}\n"
 SETS = {"yaml": "formats", "html": "formats", "sql": "formats", "openapi": "formats", "shell": "shell",
         "dockerfile": "docker", "mypy": "types"}  # fmt: skip
 
