@@ -32,6 +32,10 @@ _MAX_NOTES = 5
 _NOTE_CHARS = 160
 
 
+class PromptError(Exception):
+    """A prompt that cannot be made of what there is: nothing was sent."""
+
+
 class UnusableError(Exception):
     """An answer that cannot be used whatever it was for."""
 
@@ -64,6 +68,8 @@ class Asker(ABC):
             asked = await self._prompt(request)
         except ArtifactError as error:  # nothing was sent: whatever the prompt needs is gone
             return _result(request, _failure(FailureKind.INVALID, Fate.UNBILLED, one_line(str(error))))
+        except PromptError as error:
+            return _result(request, _failure(FailureKind.BAD_REQUEST, Fate.UNBILLED, self._clean(str(error))))
         size = _prompt_bytes(asked)
         if size > request.max_prompt_bytes:
             return CallResult(kind=CallKind.TOO_LARGE, model=request.model.id, prompt_bytes=size)

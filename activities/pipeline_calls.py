@@ -1,11 +1,12 @@
 """The activity that asks a model for a pipeline's step."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from temporalio import activity
 
-from activities.asking import Asker, UnusableError
+from activities.asking import Asker, PromptError, UnusableError
 from activities.heartbeat import heartbeats
 from activities.live_calls import LiveCalls
 from activities.pipeline_values import PipelineValues
@@ -53,7 +54,11 @@ class StepAsker(Asker):
         parts, model = request.parts, request.model
         assert isinstance(parts, StepParts)
         step = await self._step(request)
-        system, prompt = prompt_of(step, await self._values.read(dict(parts.values)))
+        values = await self._values.read(dict(parts.values))
+        try:
+            system, prompt = await asyncio.to_thread(prompt_of, step, values)  # a hostile template takes its time
+        except StepError as error:
+            raise PromptError(str(error)) from None
         return ModelRequest(
             model=model.model,
             system=system,

@@ -56,7 +56,7 @@ class PipelineToolActivities:
         step = await self._values.step(request.pipeline, request.step)
         values = await self._values.read(request.values)
         try:
-            return StepOutcome(holds=holds(step.condition, values))
+            return StepOutcome(holds=await asyncio.to_thread(holds, step.condition, values))
         except StepError as error:
             return StepOutcome(error=one_line(str(error)))
 
@@ -67,7 +67,7 @@ class PipelineToolActivities:
         assert isinstance(step, ForEachStep)
         values = await self._values.read(request.values)
         try:
-            found = elements(step, values)
+            found = await asyncio.to_thread(elements, step, values)
             return StepOutcome(value=await self._values.keep(found), count=len(found))
         except StepError as error:
             return StepOutcome(error=one_line(str(error)))
