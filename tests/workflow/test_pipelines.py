@@ -449,3 +449,16 @@ async def test_a_prompt_larger_than_what_was_reserved_is_reserved_again(opened: 
         assert await run.value(view.output) == "5000"
     assert view.status is ProjectStatus.SUCCESS
     assert view.spent_micro >= 5000
+
+
+async def test_a_prompt_that_cannot_be_made_costs_nothing(opened: Opened) -> None:
+    cast = Cast()
+    broken = llm("a", "{{ 1 / n }}", template="jinja", fallback=["beta"])
+    async with opened(cast) as house:
+        run, view = await house.play(run_spec({"steps": [broken]}, {"n": 0}))
+        outcomes = [record.outcome for record in await run.records(view)]
+    assert view.status is ProjectStatus.SYSTEM_FAILURE
+    assert "division by zero" in view.reason
+    assert outcomes == ["bad_request", "bad_request"]
+    assert (view.spent_micro, view.uncertain_micro) == (0, 0)
+    assert cast.asked == []
