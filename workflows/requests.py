@@ -100,7 +100,7 @@ async def send_request(
     doing = f"{slot.stage.value} #{slot.iteration}{f' {slot.role}' if slot.role else ''} {send.model.id}"
     carried = key.text() in ctx.state.ledger.carried
     ctx.state.ledger = ctx.state.ledger.reserve(key.text(), send.amount_micro)
-    ctx.state.breakers = ctx.state.breakers.on_send(send.model)
+    ctx.state.breakers = ctx.state.breakers.on_send(send.model, key.text())
     ctx.emit("call_started", "; not ".join((doing, *route.passed_over))[:300], slot.task)
     handle = workflow.start_activity(
         ACTIVITY_PIPELINE_LLM if slot.stage is PipelineStage.STEP else STAGE_ACTIVITIES[slot.stage],
@@ -142,6 +142,8 @@ def _book(
 ) -> None:
     """Ledger, breaker and logs take the outcome."""
     state, failure = ctx.state, result.failure
+    if failure and slot.stage is PipelineStage.STEP:  # the step says how long to wait, unless the vendor does
+        failure = failure.model_copy(update={"retry_after_s": failure.retry_after_s or 0.0})
     outcome = Outcome(usage=result.usage, failure=failure, sent=result.kind is not CallKind.TOO_LARGE, carried=carried)
     doing = f"{slot.task} {slot.stage.value}"
     settled = settle(key.text(), doing, send, outcome, state.ledger, state.breakers, ctx.now_s())

@@ -27,7 +27,7 @@ class CircuitState(StrEnum):
 
 
 class Circuit(Frozen):
-    """Health of one vendor or one model. `retry_at_s`: no request before that time."""
+    """Health of one vendor or one model. `retry_at_s`: no request before that time; `probe`: the one under way."""
 
     state: CircuitState = CircuitState.CLOSED
     strikes: int = 0
@@ -35,10 +35,14 @@ class Circuit(Frozen):
     open_until_s: float = 0.0
     retry_at_s: float = 0.0
     reason: str = ""
+    probe: str = ""
 
 
 class Breakers(Frozen):
-    """All circuits of a run, by scope: `vendor` or `vendor:model`."""
+    """All circuits of a run, by scope: `vendor` or `vendor:model`.
+
+    `request` names a request from `on_send` to its end, so that a late end of another one is not taken for the probe's.
+    """
 
     circuits: dict[str, Circuit] = {}
 
@@ -59,13 +63,14 @@ class Breakers(Frozen):
         """Earliest time of the next request to this model after a failure that asked for a wait."""
         return max(self.circuit(model.vendor).retry_at_s, self.circuit(model.id).retry_at_s)
 
-    def on_send(self, model: ModelSpec) -> "Breakers":
+    def on_send(self, model: ModelSpec, request: str = "") -> "Breakers":
         """A request leaves: an open circuit whose cooldown is over becomes half-open, this request is its probe."""
         result = self
         for scope in (model.vendor, model.id):
             circuit = self.circuit(scope)
             if circuit.state is CircuitState.OPEN:
-                result = result._with(scope, circuit.model_copy(update={"state": CircuitState.HALF_OPEN}))
+                update = {"state": CircuitState.HALF_OPEN, "probe": request}
+                result = result._with(scope, circuit.model_copy(update=update))
         return result
 
     def on_success(self, model: ModelSpec) -> "Breakers":
@@ -76,21 +81,27 @@ class Breakers(Frozen):
                 result = result._with(scope, Circuit())
         return result
 
-    def on_inconclusive(self, model: ModelSpec) -> "Breakers":
+    def on_inconclusive(self, model: ModelSpec, request: str = "") -> "Breakers":
         """A probe ended without telling anything about health: the next request probes again."""
         result = self
         for scope in (model.vendor, model.id):
             circuit = self.circuit(scope)
-            if circuit.state is CircuitState.HALF_OPEN:
-                result = result._with(scope, circuit.model_copy(update={"state": CircuitState.OPEN}))
+            if circuit.state is CircuitState.HALF_OPEN and circuit.probe in ("", request):
+                result = result._with(scope, circuit.model_copy(update={"state": CircuitState.OPEN, "probe": ""}))
         return result
 
     def on_failure(
-        self, model: ModelSpec, kind: FailureKind, now_s: float, retry_after_s: float | None, reason: str
+        self,
+        model: ModelSpec,
+        kind: FailureKind,
+        now_s: float,
+        retry_after_s: float | None,
+        reason: str,
+        request: str = "",
     ) -> "Breakers":
         """Count a strike, open the circuit where it is the last one, and set the earliest next request."""
         if kind not in TRANSIENT and kind not in PERMANENT:
-            return self.on_inconclusive(model)
+            return self.on_inconclusive(model, request)
         scope = model.id if kind in _MODEL_SCOPED else model.vendor
         circuit = self.circuit(scope)
         strikes = circuit.strikes + 1
@@ -105,10 +116,11 @@ class Breakers(Frozen):
             cooldown_s = min(circuit.cooldown_s * 2, MAX_COOLDOWN_S) if probe_failed else circuit.cooldown_s
             update |= {
                 "state": CircuitState.OPEN,
+                "probe": "",
                 "cooldown_s": cooldown_s,
                 "open_until_s": now_s + max(cooldown_s, retry_after_s or 0.0),
             }
-        return self._with(scope, circuit.model_copy(update=update)).on_inconclusive(model)
+        return self._with(scope, circuit.model_copy(update=update)).on_inconclusive(model, request)
 
     def _with(self, scope: str, circuit: Circuit) -> "Breakers":
         return self.model_copy(update={"circuits": {**self.circuits, scope: circuit}})

@@ -46,9 +46,9 @@ def settle(
     """Settle the request `key`, which is reserved in `ledger`. `doing` says in findings what it was for."""
     if not outcome.sent:
         back = ledger.carry(key, send.model.id) if outcome.carried else ledger.release(key)
-        return Settlement(ledger=back, breakers=breakers.on_inconclusive(send.model))
+        return Settlement(ledger=back, breakers=breakers.on_inconclusive(send.model, key))
     booked = _booked(key, doing, send, outcome, ledger, breakers)
-    after = _health(send.model, outcome.failure, breakers, now_s)
+    after = _health(key, send.model, outcome.failure, breakers, now_s)
     gone = opened(breakers, after)
     outages = (f"{scope} was out of service ({after.circuit(scope).reason}); other models took over" for scope in gone)
     return booked.model_copy(
@@ -83,7 +83,7 @@ def _booked(key: str, doing: str, send: Send, outcome: Outcome, ledger: Ledger, 
     )
 
 
-def _health(model: ModelSpec, failure: CallFailure | None, breakers: Breakers, now_s: float) -> Breakers:
+def _health(key: str, model: ModelSpec, failure: CallFailure | None, breakers: Breakers, now_s: float) -> Breakers:
     if failure is None:
         return breakers.on_success(model)
-    return breakers.on_failure(model, failure.kind, now_s, failure.retry_after_s, failure.message)
+    return breakers.on_failure(model, failure.kind, now_s, failure.retry_after_s, failure.message, key)

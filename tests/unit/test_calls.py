@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.domain.breaker import Breakers, opened
+from orchestrator.domain.breaker import Breakers, CircuitState, opened
 from orchestrator.domain.calls import (
     CallLimits,
     CallProgress,
@@ -72,6 +72,16 @@ def test_what_an_earlier_run_sent_stays_booked_where_its_outcome_could_not_be_as
     outcome = Outcome(failure=failed(FailureKind.AUTH), sent=sent, carried=True)
     send = Send(model=DEAR, max_tokens=1000, amount_micro=777)
     assert settle("key", "t1 plan", send, outcome, ledger, Breakers(), 100.0).ledger.uncertain_micro == 777
+
+
+@pytest.mark.parametrize("kind", [FailureKind.REFUSED, FailureKind.NOT_FOUND])
+def test_a_late_end_of_another_request_does_not_let_a_second_probe_leave(kind: FailureKind) -> None:
+    broken = Breakers().on_failure(DEAR, FailureKind.AUTH, 0.0, None, "no")
+    probing = broken.on_send(DEAR, "the probe")
+    late = probing.on_failure(DEAR, kind, 31.0, None, "late", "an older one")
+    assert not late.allows(DEAR, 10_000.0)
+    assert late.on_inconclusive(DEAR, "the probe").circuit(DEAR.vendor).state is CircuitState.OPEN
+    assert probing.on_success(DEAR).allows(DEAR, 31.0)
 
 
 def test_what_can_never_fit_goes_to_the_next_cheaper_then_shrinks_then_ends() -> None:
