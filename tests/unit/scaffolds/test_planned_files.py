@@ -116,6 +116,19 @@ def test_next_has_one_app_folder() -> None:
     assert not [path for path in rendered(AppType.NEXTJS, "pages/index.tsx") if "app/" in path]
 
 
+@pytest.mark.parametrize(
+    ("app_type", "own", "planned"),
+    [
+        (AppType.NEXTJS, "next.config.mjs", "next.config.ts"),
+        (AppType.NEXTJS, "vitest.config.mts", "vitest.config.ts"),
+        (AppType.REACT_FASTAPI, "vite.config.ts", "vite.config.js"),
+    ],
+)
+def test_there_is_one_configuration_of_a_tool(app_type: AppType, own: str, planned: str) -> None:
+    assert own in rendered(app_type, "lib/cart.ts")
+    assert own not in rendered(app_type, planned)
+
+
 def test_react_keeps_a_frontend_and_a_backend() -> None:
     backend_only = rendered(AppType.REACT_FASTAPI, "app/main.py", "tests/test_api.py")
     assert {"frontend/index.html", "frontend/src/main.tsx", "frontend/src/App.tsx"} <= backend_only.keys()
