@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pydantic import JsonValue
 
 from orchestrator.pipelines.errors import StepError
-from orchestrator.pipelines.functions import text_of
+from orchestrator.pipelines.functions import MAX_TEXT_CHARS, text_of
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
 _STRICT = re.compile(rf"\{{\{{|\}}\}}|\{{(?P<name>{_NAME})\}}")
@@ -32,12 +32,14 @@ def reaching(template: str) -> dict[str, str]:
 def filled(template: str, values: Mapping[str, JsonValue]) -> str:
     """The prompt with its variables filled in; values are never looked through for variables. Raises StepError."""
     pattern = _pattern(template)
-    return pattern.sub(_filler(values, strict=pattern is _STRICT), template)
-
-
-def fixed_bytes(template: str) -> int:
-    """The bytes of the prompt's own text, at most."""
-    return len(template.encode(errors="replace"))
+    names = [name for match in pattern.finditer(template) if (name := match["name"])]
+    for name in names:
+        if name not in values:
+            raise StepError(f"missing variable '{name}' in prompt template")
+    texts = {name: text_of(values[name]) for name in names}
+    if len(template) + sum(len(texts[name]) for name in names) > MAX_TEXT_CHARS:
+        raise StepError(f"a prompt of more than {MAX_TEXT_CHARS} characters")
+    return pattern.sub(_filler(texts, strict=pattern is _STRICT), template)
 
 
 def _pattern(template: str) -> re.Pattern[str]:
@@ -45,13 +47,11 @@ def _pattern(template: str) -> re.Pattern[str]:
     return _LOOSE if "{" in rest or "}" in rest else _STRICT
 
 
-def _filler(values: Mapping[str, JsonValue], *, strict: bool) -> Callable[[re.Match[str]], str]:
+def _filler(texts: Mapping[str, str], *, strict: bool) -> Callable[[re.Match[str]], str]:
     def fill(match: re.Match[str]) -> str:
         name = match["name"]
         if name is None:
             return match[0][0] if strict else f"{{{match['escaped']}}}"
-        if name not in values:
-            raise StepError(f"missing variable '{name}' in prompt template")
-        return text_of(values[name])
+        return texts[name]
 
     return fill

@@ -14,15 +14,20 @@ from orchestrator.domain.text import one_line
 from orchestrator.pipelines.builtins import Join, JsonParse, Merge, Regex, Select, Split, options_of
 from orchestrator.pipelines.errors import StepError
 from orchestrator.pipelines.evaluation import value_of
-from orchestrator.pipelines.functions import FUNCTIONS, joined, parse_json, parts_of, text_of
+from orchestrator.pipelines.functions import FUNCTIONS, MAX_TEXT_CHARS, joined, parse_json, parts_of, text_of
 from orchestrator.pipelines.registered import ENTRY_POINTS, TransformFunction, find_function
 from orchestrator.prompts.answers import find_structured
 
-REGEX_LIMIT_S = 2.0
+REGEX_LIMIT_S = 5.0
 
 # Python's engine can take for ever and holds the interpreter's lock meanwhile: matches are made by a process that ends.
 _MATCHER = """
 import json, re, sys
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+except ImportError:
+    pass
 asked = json.load(sys.stdin)
 pattern = re.compile(asked["pattern"], asked["flags"])
 if asked["replace"] is not None:
@@ -32,7 +37,10 @@ elif asked["all"]:
 else:
     match = pattern.search(asked["text"])
     found = match and match[asked["group"]]
-json.dump(found, sys.stdout)
+answer = json.dumps(found)
+if len(answer) > asked["limit"]:
+    sys.exit("the result is too large")
+print(answer)
 """
 
 
@@ -119,6 +127,7 @@ def _matched(options: Regex, text: str) -> JsonValue:
         "all": options.all,
         "replace": options.replace,
         "text": text,
+        "limit": MAX_TEXT_CHARS,
     }
     try:
         done = subprocess.run(
@@ -128,6 +137,7 @@ def _matched(options: Regex, text: str) -> JsonValue:
             text=True,
             check=False,
             timeout=REGEX_LIMIT_S,
+            env={},  # of keys it knows nothing
         )
     except subprocess.TimeoutExpired:
         raise StepError(f"regex: no end within {REGEX_LIMIT_S:g} s; simplify the pattern") from None

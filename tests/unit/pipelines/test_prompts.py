@@ -55,6 +55,11 @@ def test_a_missing_variable_is_named() -> None:
         filled("{topic} {x}", VALUES)
 
 
+def test_a_prompt_does_not_fill_the_memory() -> None:
+    with pytest.raises(StepError, match="a prompt of more than 2000000 characters"):
+        filled("{large}" * 20_000, {"large": "x" * 1_000_000})
+
+
 def test_variables_and_what_only_looks_like_one() -> None:
     text = "{a} {b} {a} {{c}} {d.e} {f[0]} {g:>3} {h!r} {i: 1}"
     assert names_in(text) == ("a", "b")

@@ -83,6 +83,14 @@ def test_a_pattern_that_would_take_for_ever_is_ended(monkeypatch: pytest.MonkeyP
         transformed(step, {"x": "a" * 40 + "b"})
 
 
+@pytest.mark.parametrize("repeated", [10, 500])
+def test_a_match_does_not_fill_the_memory(repeated: int) -> None:
+    options = {"input": "x", "pattern": "(a)", "replace": r"\1" * repeated}
+    step = TransformStep.model_validate({"name": "t", "builtin": "regex", "options": options, "timeout_seconds": None})
+    with pytest.raises(StepError, match=r"too large|MemoryError|no end within"):
+        transformed(step, {"x": "a" * 1_900_000})
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
