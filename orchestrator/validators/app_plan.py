@@ -1,6 +1,5 @@
 """How software of each kind is started: from its architecture where there is one, else from its files."""
 
-import ast
 import json
 import re
 import shlex
@@ -14,14 +13,13 @@ from typing import Any
 from orchestrator.domain.apps import AppType, Architecture
 from orchestrator.validators.import_check import root_of
 from orchestrator.validators.pytest_check import is_test_file
+from orchestrator.validators.web_apps import find_web_app
 
 _SHELL = re.compile(r"[|;&<>`$(){}\n]")
 _RUNNERS = {("poetry", "run"), ("uv", "run"), ("pipenv", "run"), ("pdm", "run"), ("hatch", "run")}
 _ASSIGNMENT = re.compile(r"^[A-Za-z_]\w*=")
 _ARGUMENTS_IN_USE = re.compile(rb"\b(argparse|click|typer|docopt|fire|cyclopts)\b|sys\.argv")
-_SERVERS = {"FastAPI": "uvicorn", "Starlette": "uvicorn", "Litestar": "uvicorn", "Quart": "uvicorn", "Flask": "flask"}
 _SITE_FOLDERS = ("", "public", "site", "dist", "docs", "src", "static", "www")
-_ENTRY_NAMES = ("main", "app", "server", "asgi", "wsgi", "api")
 _SOURCE_BYTES = 1024 * 1024
 
 
@@ -159,75 +157,22 @@ def _has_module(files: Mapping[str, bytes], folder: str, module: str) -> bool:
 
 
 def _http(files: Mapping[str, bytes]) -> AppPlan | None:
-    """The module that makes an application object, the likeliest one first."""
-    found: list[tuple[int, str, str, str]] = []
-    for path in sorted(path for path in files if path.endswith(".py") and not is_test_file(path)):
-        made = _made_app(files[path])
-        if made is None or "tests" in PurePosixPath(path).parts:
-            continue
-        stem = PurePosixPath(path).stem
-        rank = _ENTRY_NAMES.index(stem) if stem in _ENTRY_NAMES else len(_ENTRY_NAMES)
-        found.append((rank, path, *made))
-    if not found:
+    """How the application object among the files is served."""
+    app = find_web_app(files)
+    if app is None:
         return None
-    _, path, name, framework = min(found)
-    root = root_of(path, files)
-    parts = PurePosixPath(path).with_suffix("").parts[len(PurePosixPath(root).parts) :]
+    root = root_of(app.path, files)
+    parts = PurePosixPath(app.path).with_suffix("").parts[len(PurePosixPath(root).parts) :]
     module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-    factory = name.endswith("()")
     folder = root.removesuffix("src").rstrip("/")
-    if _SERVERS[framework] == "flask":
-        start = ["{python}", "-m", "flask", "--app", f"{module}:{name}", "run", "--port", "{port}"]
+    if app.server == "flask":
+        call = "()" if app.factory else ""
+        start = ["{python}", "-m", "flask", "--app", f"{module}:{app.name}{call}", "run", "--port", "{port}"]
     else:
-        start = ["{python}", "-m", "uvicorn", f"{module}:{name.removesuffix('()')}", "--port", "{port}"]
-        start += ["--factory"] if factory else []
-    pages = ("/", "/openapi.json") if framework == "FastAPI" else ("/",)
-    return AppPlan(AppKind.HTTP, tuple(start), (), folder, path, {}, pages)
-
-
-def _made_app(source: bytes) -> tuple[str, str] | None:
-    """Name of the application object of a module (`create_app()` for a factory), and its framework."""
-    if len(source) > _SOURCE_BYTES or not any(name.encode() in source for name in _SERVERS):
-        return None
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    factories = {}
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and (framework := _called(node)) and not _needs_arguments(node):
-            factories[node.name] = framework
-    for node in tree.body:
-        target = (
-            node.targets[0]
-            if isinstance(node, ast.Assign)
-            else node.target
-            if isinstance(node, ast.AnnAssign)
-            else None
-        )
-        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
-        if isinstance(target, ast.Name) and isinstance(value, ast.Call):
-            called = _name_of(value.func)
-            framework = called if called in _SERVERS else factories.get(called, "")
-            if framework:
-                return target.id, framework
-    return next(((f"{name}()", framework) for name, framework in factories.items()), None)
-
-
-def _called(function: ast.FunctionDef) -> str:
-    """The framework whose application a function makes, empty if none."""
-    calls = (_name_of(node.func) for node in ast.walk(function) if isinstance(node, ast.Call))
-    return next((name for name in calls if name in _SERVERS), "")
-
-
-def _needs_arguments(function: ast.FunctionDef) -> bool:
-    return len(function.args.args) > len(function.args.defaults) or None in function.args.kw_defaults
-
-
-def _name_of(function: ast.expr) -> str:
-    return (
-        function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
-    )
+        start = ["{python}", "-m", "uvicorn", f"{module}:{app.name}", "--port", "{port}"]
+        start += ["--factory"] if app.factory else []
+    pages = ("/", "/openapi.json") if app.framework == "FastAPI" else ("/",)
+    return AppPlan(AppKind.HTTP, tuple(start), (), folder, app.path, {}, pages)
 
 
 def _command(files: Mapping[str, bytes], architecture: Architecture | None) -> AppPlan | None:

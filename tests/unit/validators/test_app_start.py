@@ -100,6 +100,23 @@ def test_a_server_that_answers_with_its_own_failure_does_not_pass(packages: Envi
     assert missing.status is CheckStatus.PASSED
 
 
+def test_the_application_may_come_from_a_factory_of_another_module() -> None:
+    files = {
+        "shop/__init__.py": b"from fastapi import FastAPI\ndef make(config=None):\n    return FastAPI()\n",
+        "shop/web.py": b"from shop import make\n\napplication = make()\n",
+        "shop/other.py": b"def run(app):\n    return app\n",
+    }
+    assert app_plan(files, None).start[3] == "shop.web:application"
+    del files["shop/web.py"]
+    assert app_plan(files, None).start[3:] == ("shop:make", "--port", "{port}", "--factory")
+
+
+def test_the_command_of_the_architecture_does_where_no_file_shows_the_application() -> None:
+    decided = Architecture(app_type=AppType.FASTAPI, run_command="uvicorn web:app --port 8000")
+    plan = app_plan({"web.py": b"from made import app\n"}, decided)
+    assert (plan.kind, plan.start) == (AppKind.HTTP, ("uvicorn", "web:app", "--port", "8000"))
+
+
 def test_a_type_without_its_application_is_told() -> None:
     result = start({"app/main.py": "x = 1\n"}, Architecture(app_type=AppType.FASTAPI))
     assert rules(result) == [("", 0, "no-entry-point")]

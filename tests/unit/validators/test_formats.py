@@ -18,6 +18,10 @@ from tests.sandbox.boxes import sandbox
 
 PAGE = "<!doctype html>\n<html lang=en><head><title>Shop</title></head>\n<body>{}</body></html>\n"
 API = "openapi: 3.1.0\ninfo:\n  title: S\n  {}\npaths:\n  /x: {{get: {{responses: {{'200': {{description: ok}}}}}}}}\n"
+NODE_TEST = """import test from 'node:test'
+import assert from 'node:assert'
+test('adds', () => {{ assert.equal(1, {}) }})
+"""
 SETS = {"yaml": "formats", "html": "formats", "sql": "formats", "openapi": "formats", "shell": "shell",
         "dockerfile": "docker", "mypy": "types"}  # fmt: skip
 
@@ -56,6 +60,8 @@ GOOD = [
     ("node_check", {"a.mjs": "export const a = await b;\n", "b.cjs": "return 1\n", "c.js": "import x from './a.mjs'\n",
                     "d.js": "#!/usr/bin/env node\nconst x = require('y')\n"}),
     ("mypy", {"a.py": "def f(x: int) -> int:\n    return x\n", "b.py": "import unknown\nfrom a import f\nf(1)\n"}),
+    ("npm_test", {"web/package.json": '{"scripts": {"test": "node --test"}}', "web/a.test.mjs": NODE_TEST.format(1)}),
+    ("npm_build", {"package.json": '{"scripts": {"build": "node b.js"}}', "b.js": "console.log('built')\n"}),
     ("import_smoke", {"p/__init__.py": "", "p/a.py": "from p import b\n", "p/b.py": "", "p/__main__.py": "1/0"}),
     ("import_smoke", {"src/p/__init__.py": "", "src/p/a.py": "import p\n", "tool.py": "import near\n", "near.py": ""}),
 ]  # fmt: skip
@@ -82,6 +88,8 @@ BAD = [
     ("import_smoke", {"a.py": "raise SystemExit(2)\n"}, [("a.py", 0, "exits")]),
     ("import_smoke", {"a.py": "import os\nos._exit(0)\n"}, [("a.py", 0, "crash")]),
     ("npm_test", {"package.json": '{"scripts": {"test": "vitest run"}}'}, [("package.json", 0, "no-tests")]),
+    ("npm_test", {"package.json": '{"scripts": {"test": "node --test"}}', "a.test.mjs": NODE_TEST.format(2)},
+     [("a.test.mjs", 3, "failed")]),
     ("tsc", {"package.json": "{}", "tsconfig.json": "{}"}, [("package.json", 0, "no-typescript")]),
     ("npm_build", {"w/package.json": '{"scripts": {"build": "node b.js"}}', "w/b.js": "\nthrow new Error('no')\n"},
      [("w/b.js", 2, "build-failed")]),
