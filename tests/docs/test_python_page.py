@@ -70,7 +70,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     commands = {str(number): [sys.executable, "-W", "error", "-c", code] for number, code in enumerate(EXAMPLES)}
     for name in FILES:
         file = str(ROOT / "examples" / name)
-        commands[name] = [*COMMAND, "start", "--new-project", "--no-input", "--file", file, "-o", f"out-{name}"]
+        command = (
+            [sys.executable, "-m", "orchestrator"] if name.endswith(".json") else [*COMMAND, "start", "--no-input"]
+        )
+        commands[name] = [*command, "--new-project", "--file", file, "-o", f"out-{name}"]
     try:
         assert run([*COMMAND, "server", "up"]).returncode == 0
         reads = commands.pop(READS)  # what another example has left

@@ -1,10 +1,15 @@
 """The flat and the nested form of a project file say the same; what is said twice or elsewhere is refused."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from orchestrator.client.project_file import ProjectFile, load_project_file
+from orchestrator.client.project_shape import ProjectShape
 from orchestrator.domain.apps import (
     AppType,
     ArchitectureWishes,
@@ -35,13 +40,13 @@ def test_the_nested_form_says_the_same_as_the_flat_one(tmp_path: Path) -> None:
         'project: "T\\n\\nD"\ncriteria: C\nbudget_usd: 5\ntime_seconds: 3600\n'
         "policies: [{name: policy, allowed_vendors: [openai, anthropic]}]\noutput_dir: out\n",
     )
-    json = load(
+    as_json = load(
         tmp_path,
         '{"project": "T\\n\\nD", "criteria": "C", "budget": 5.0, "time": "1h", "output": "out",\n\t"policy":'
         ' {"name": "policy", "allowed_vendors": ["openai", "anthropic"]}}',
         "p.json",
     )
-    assert nested == flat == json
+    assert nested == flat == as_json
     assert nested.policies == (Policy(name="policy", allowed_vendors=("openai", "anthropic")),)
 
 
@@ -81,6 +86,28 @@ def test_policies_come_from_files_too(tmp_path: Path) -> None:
     (tmp_path / "shared.yaml").write_text("policies: [{allowed_region: [eu]}]\n")
     with pytest.raises(UserInputError, match=r"shared.yaml:1:13: policies\[0\].allowed_region: unknown name; did you"):
         load(tmp_path, "policies: shared.yaml\n")
+
+
+NAMES = st.sampled_from([*ProjectShape.model_fields, "description", "max_usd", "path", "source", "name", "run", "t1"])
+WORDS = st.sampled_from(["", "1", "0.5", "off", "plan", "cli", "../x", "a\x1b[1m", "ruff", "1h"]) | st.text(max_size=8)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(NAMES, VALUES, max_size=6))
+def test_whatever_a_file_says_is_read_or_told_with_its_place(tmp_path: Path, content: dict[str, object]) -> None:
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    try:
+        load_project_file(path, lambda model: model)
+    except UserInputError as error:
+        for line in str(error).splitlines():
+            assert re.match(rf"{path}(:\d+:\d+)?: ", line)
+            assert "\x1b" not in line
 
 
 @pytest.mark.parametrize(
