@@ -38,7 +38,7 @@ from orchestrator.pipelines.results import PipelineResult, StepResult
 from orchestrator.pipelines.steps import PipelineStep
 from orchestrator.pipelines.threads import in_thread
 from orchestrator.pipelines.transforms import transformed
-from orchestrator.pipelines.values import assembled, decode, elements, encode
+from orchestrator.pipelines.values import assembled, decode, element, elements, encode
 
 OnStepStart = Callable[[PipelineStep], object]
 OnStepEnd = Callable[[PipelineStep, StepResult], object]
@@ -199,7 +199,7 @@ class LocalRun:
         found: dict[str, JsonValue] = {}
         for name, bound in needed(self._plan, self._state, instance).items():
             whole = bound.literal if bound.ref is None else self._values.of(bound.ref)
-            found[name] = whole[bound.index] if bound.index is not None and isinstance(whole, list) else whole
+            found[name] = whole if bound.index is None else element(whole, bound.index)
         return found
 
     def _facts_of(self, instance: str) -> Facts:

@@ -1,7 +1,6 @@
 """Traces of runs: what each step did, as JSON and as Markdown."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -119,12 +118,6 @@ class PipelineTrace:
 def preview(text: str) -> str:
     """The beginning of a text as one line."""
     return one_line(text, PREVIEW_CHARS)
-
-
-def ordered(steps: Iterable[StepTrace], names: Iterable[str]) -> list[StepTrace]:
-    """Traces of steps in the order of `names`, those of steps that it does not name last."""
-    position = {name: index for index, name in enumerate(names)}
-    return sorted(steps, key=lambda step: position.get(step.step_name, len(position)))
 
 
 def _row(step: StepTrace) -> str:

@@ -4,7 +4,7 @@ A value is JSON; in a store it is the UTF-8 of its JSON, so a text is a JSON str
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import JsonValue
@@ -47,12 +47,6 @@ def prompt_of(step: LlmStep, values: Mapping[str, JsonValue]) -> tuple[str, str]
 def asked_again(prompt: str, error: str) -> str:
     """The prompt of a step whose last answer could not be used, empty `error`: the prompt as it is."""
     return f"{prompt}\n\nYour last answer could not be used: {error}" if error else prompt
-
-
-def prompt_bound(step: LlmStep, sizes: Sequence[int]) -> int:
-    """Bytes of a rendered prompt and its schema, from the sizes of the variables; a guess where one is used twice."""
-    schema = json.dumps(step.response_schema) if step.response_schema else ""
-    return len((step.system + step.prompt + schema).encode(errors="replace")) + sum(sizes)
 
 
 def elements(step: ForEachStep, values: Mapping[str, JsonValue]) -> list[JsonValue]:

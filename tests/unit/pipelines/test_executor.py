@@ -182,13 +182,13 @@ def test_a_transform_has_a_timeout_and_retries_too() -> None:
 @pytest.mark.parametrize("executor", ["step", "executor"])
 def test_retries_wait_as_they_are_told_to(executor: str) -> None:
     model, clock = Model(m=[*[failure(FailureKind.SERVER)] * 3, "at last"]), Time()
-    policy = RetryPolicy(max_retries=3, base_delay_s=1.0)
-    strategy = RetryStrategy(max_retries=3, base_delay_seconds=1.0)
+    policy = RetryPolicy(max_retries=3, base_delay_s=0.1)
+    strategy = RetryStrategy(max_retries=3, base_delay_seconds=0.1)
     step = ask("a", retry=policy) if executor == "step" else ask("a")
     given: dict[str, Any] = {} if executor == "step" else {"retry_strategy": strategy}
     result = run(Pipeline("p", [step]), model, clock=clock.clock, sleep=clock.sleep, **given)
     assert result.final_output == "at last"
-    assert clock.slept == [1.0, 2.0, 4.0]
+    assert clock.slept == [0.1, 0.2, 0.4]
     assert result.steps_results[0].attempts == 4
 
 
@@ -366,6 +366,20 @@ def test_the_budget_holds() -> None:
 def test_calls_wait_for_each_other_under_a_tight_budget() -> None:
     pipeline = Pipeline("p", [ask(f"s{n}", f"{n}", CHEAP, max_tokens=1000) for n in range(20)], budget=0.0006)
     assert run(pipeline, Model()).success
+
+
+def test_who_waits_for_money_is_not_overtaken() -> None:
+    asked: list[str] = []
+
+    async def answer(model: str, prompt: str, context: dict[str, Any]) -> str:
+        asked.append(prompt)
+        await asyncio.sleep(0.02)
+        return "done"
+
+    shares = {"first": 1500, "large": 1250, "small": 250}  # the first two do not fit together
+    steps = [ask(name, name, CHEAP, max_tokens=tokens) for name, tokens in shares.items()]
+    assert run(Pipeline("p", steps, budget=0.001), answer).success
+    assert asked == ["first", "large", "small"]
 
 
 def test_the_mock_answers_and_tells_what_it_would_cost() -> None:
