@@ -100,17 +100,16 @@ def _fitting(steps: tuple[StepView, ...], room: int) -> list[StepView]:
 
 def _table(steps: list[StepView]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("step", "status", "now", "model", "#", "spent", "output"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for name, least in (("step", 12), ("status", 9), ("#", 1), ("spent", 5), ("model", 8), ("now", 10)):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=least)
     for step in steps:
         elements = f" {step.done}/{step.total}" if step.total else ""
         table.add_row(
             Text(f"{'  ' * step.depth}{step.name}"),
             Text(f"{step.status}{elements}", style=_STYLES.get(step.status, "dim")),
-            Text(one_line(step.doing, 44)),
-            Text(one_line(step.model, 40)),
             Text(str(step.attempts or "")),
             Text(money(step.spent_micro)),
-            Text(one_line(step.reason or step.output_preview, 60)),
+            Text(one_line(step.model, 40)),
+            Text(one_line(step.doing or step.reason or step.output_preview, 60)),
         )
     return table
