@@ -143,10 +143,17 @@ def request_from(options: StartOptions, file: ProjectFile) -> ProjectRequest:
 
 
 def _enhance(options: StartOptions, file: ProjectFile) -> EnhanceMode:
-    """A person at a terminal chooses, unless they said otherwise; where nobody can be asked, all are applied."""
-    wanted = EnhanceMode.OFF if options.no_enhance else file.enhance or EnhanceMode.ASK
+    """As somebody said; else a person at a terminal chooses, and where nobody can be asked, all are applied.
+
+    A dry run asks nobody.
+    """
+    wanted = EnhanceMode.OFF if options.no_enhance else file.enhance
+    if wanted is EnhanceMode.ASK and options.dry_run is not None:
+        return EnhanceMode.ALL
+    if wanted is not None:
+        return wanted
     waits = can_ask(options.no_input) and not options.detach and options.dry_run is None
-    return EnhanceMode.ALL if wanted is EnhanceMode.ASK and not waits else wanted
+    return EnhanceMode.ASK if waits else EnhanceMode.ALL
 
 
 def _wishes(options: StartOptions, file: ProjectFile) -> ArchitectureWishes:

@@ -92,9 +92,10 @@ class ProjectEventBus:
         self._changed = asyncio.Condition()
 
     def begin(self) -> None:
-        """Another run begins: its events are the ones that subscribers get from now on."""
-        self._events = []
-        self._ended = False
+        """A run begins: its events are the ones that subscribers get from now on, those who wait for it included."""
+        if self._events or self._ended:
+            self._events = []
+            self._ended = False
 
     async def publish(self, event: ProjectEvent) -> None:
         """Give an event to all subscribers."""

@@ -36,9 +36,10 @@ def _written(parse: Callable[[str], Any]) -> BeforeValidator:
     return BeforeValidator(lambda given: parse(given) if isinstance(given, str) else given)
 
 
-def _enhance(raw: str) -> EnhanceMode | str:
-    switches = {"false": EnhanceMode.OFF, "no": EnhanceMode.OFF, "true": EnhanceMode.ASK, "yes": EnhanceMode.ASK}
-    return switches.get(raw.strip().lower(), raw.strip().lower())
+def _enhance(raw: str) -> EnhanceMode | str | None:
+    """None for a plain yes: what becomes of suggestions is decided as without the line."""
+    word = raw.strip().lower()
+    return {"false": EnhanceMode.OFF, "no": EnhanceMode.OFF, "true": None, "yes": None}.get(word, word)
 
 
 def _validator(name: str) -> str:
@@ -83,7 +84,7 @@ Concurrency = Annotated[
 Approve = Annotated[bool, _written(parse_approve), WithJsonSchema({"const": "plan"})]
 Exhausted = Annotated[OnExhausted, _written(parse_on_exhausted), _names_of(tuple(OnExhausted))]
 Enhance = Annotated[
-    EnhanceMode,
+    EnhanceMode | None,
     _written(_enhance),
     WithJsonSchema({"anyOf": [{"type": "boolean"}, {"enum": [mode.value for mode in EnhanceMode]}]}),
 ]
@@ -219,7 +220,7 @@ class ProjectShape(Section):
     """Which models may be asked: policies, or names of files with policies."""
     policy: OwnPolicies | None = None
     """One more policy."""
-    enhance: Enhance | None = None
+    enhance: Enhance = None
     """Suggestions for a better project text: false or off, ask, or all."""
     no_enhance: bool | None = None
     """True: take the text as it is written."""

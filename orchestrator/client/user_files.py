@@ -14,6 +14,10 @@ from orchestrator.domain.paths import normalise_path
 
 MAX_FILES = 200
 MAX_ALL_BYTES = 20 * 1024 * 1024
+_OPEN_FOLDERS = {".github"}
+_OPEN_FILES = {".env.example"}
+_KEYS = ("id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".netrc", ".npmrc", ".pypirc", ".git-credentials")
+_KEY_ENDINGS = (".pem", ".key", ".p12", ".pfx")
 _LEFT_OUT = {"__pycache__", "node_modules", "results"}  # and whatever begins with a dot
 
 
@@ -37,8 +41,6 @@ class UserFiles:
 
     def _take(self, path: str, source: str) -> None:
         wanted = normalise_path(source.rstrip("/"))
-        if _secret(wanted):
-            raise ValueError(f"{source!r} may hold keys, and models see the files; leave it out")
         place = self._folder / wanted
         if not place.resolve().is_relative_to(self._folder):
             raise ValueError(f"{source!r} leads out of the folder of the project file")
@@ -51,6 +53,9 @@ class UserFiles:
 
     def _add(self, path: str, file: Path) -> None:
         path = normalise_path(path)
+        name = file.relative_to(self._folder).as_posix()
+        if _secret(name):
+            raise ValueError(f"{name!r} may hold keys, and models see the files; leave it out")
         check_paths([*self._found, path])
         if len(self._found) == MAX_FILES:
             raise ValueError(f"these are more than {MAX_FILES} files; name those that the software needs")
@@ -89,5 +94,10 @@ def _content(file: Path) -> bytes:
 
 
 def _secret(path: str) -> bool:
-    name = path.rsplit("/", 1)[-1].lower()
-    return name == ".env" or name.startswith(("id_rsa", "id_ed25519")) or name.endswith((".pem", ".key"))
+    *folders, name = path.lower().split("/")
+    return (
+        any(folder.startswith(".") and folder not in _OPEN_FOLDERS for folder in folders)
+        or (name.startswith(".env") and name not in _OPEN_FILES)
+        or name.startswith(_KEYS)
+        or name.endswith(_KEY_ENDINGS)
+    )

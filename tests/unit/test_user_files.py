@@ -28,6 +28,15 @@ def folder(tmp_path: Path) -> Path:
     (folder / ".env").write_text(SECRET)
     (folder / "Data.txt").write_text("1")
     (folder / "large").write_bytes(b"x" * (1024 * 1024 + 1))
+    (folder / ".env.local").write_text(SECRET)
+    (folder / ".env.example").write_text("KEY=")
+    (folder / ".ssh").mkdir()
+    (folder / ".ssh/config").write_text(SECRET)
+    (folder / "deploy").mkdir()
+    (folder / "deploy/id_rsa").write_text(SECRET)
+    (folder / "deploy/tls.key").write_text(SECRET)
+    (folder / ".github").mkdir()
+    (folder / ".github/ci.yml").write_text("on: push")
     os.mkfifo(folder / "pipe")
     return folder
 
@@ -36,6 +45,13 @@ def load(folder: Path, files: str) -> ProjectFile:
     path = folder / "project.yaml"
     path.write_text(f"project: p\nfiles: {files}\n", encoding="utf-8")
     return load_project_file(path, lambda name: name)
+
+
+def test_hidden_files_that_hold_no_keys_are_taken_by_name(folder: Path) -> None:
+    assert load(folder, "[.env.example, .github/ci.yml]").files == {
+        ".env.example": b"KEY=",
+        ".github/ci.yml": b"on: push",
+    }
 
 
 def test_files_and_folders_keep_or_change_their_path(folder: Path) -> None:
@@ -60,7 +76,12 @@ def test_files_and_folders_keep_or_change_their_path(folder: Path) -> None:
         ("link", "leads out of the folder"),
         ("linked/outside.txt", "leads out of the folder"),
         ("data/link", "leads out of the folder"),
-        (".env", "may hold keys"),
+        (".env", "'.env' may hold keys"),
+        (".env.local", "may hold keys"),
+        (".ssh/config", "'.ssh/config' may hold keys"),
+        (".ssh", "may hold keys"),
+        ("deploy", "'deploy/id_rsa' may hold keys"),
+        ("{path: k.txt, source: deploy/tls.key}", "'deploy/tls.key' may hold keys"),
         ("pipe", "'pipe' is no file"),
         ("large", "'large' is larger than 1048576 bytes"),
         ("nothing", "'nothing' cannot be read: No such file"),
