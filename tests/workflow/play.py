@@ -160,6 +160,7 @@ class Play:
 
     def _replies(self, vendor: str) -> Callable[[ModelRequest], Awaitable[Reply]]:
         async def reply(request: ModelRequest) -> Reply:
+            assert isinstance(request.stage, Stage)
             asked = Asked(vendor=vendor, stage=request.stage, task=task_of(request), request=request)
             await self._note(self.asked, asked)
             for match, gate in self._gates:
@@ -180,7 +181,9 @@ class Play:
             self._changed.notify_all()
 
     def _usual(self, request: ModelRequest) -> Reply:
-        match request.stage:
+        stage = request.stage
+        assert isinstance(stage, Stage)
+        match stage:
             case Stage.ENHANCE:
                 return SuggestionsAnswer(suggestions=[])
             case Stage.ADVISE:
