@@ -39,7 +39,7 @@ def suggestions(
 ) -> None:
     """Show the suggestions for a project text that wait for a choice, or choose.
 
-    For runs that were started on a terminal and left there, or by a project file that says 'enhance: ask'.
+    For runs that were started on a terminal and left there: elsewhere all suggestions are applied.
     """
     from cli.choosing import suggestions_of_run
 

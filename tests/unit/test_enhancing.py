@@ -1,13 +1,16 @@
 """Suggestions: which are usable, and what the texts become."""
 
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.domain.answers import Suggestion, SuggestionKind
+from orchestrator.domain.answer_text import AnswerError
+from orchestrator.domain.answers import Suggestion, SuggestionKind, UncheckedSuggestions
 from orchestrator.domain.enhancing import MAX_SUGGESTIONS, enhanced, suggested, usable
+from orchestrator.prompts.answers import parse_structured
 from orchestrator.providers.simulated.software import software_for
 from tests.unit.simulated_talk import REQUESTS
 
@@ -90,3 +93,14 @@ def test_what_simulated_models_suggest_is_usable_and_changes_nothing_for_them(re
     assert text != request_text
     again = software_for(text)
     assert (again.tasks, again.architecture) == (software.tasks, software.architecture)
+
+
+def test_a_bare_list_of_suggestions_is_an_answer() -> None:
+    answer, _ = parse_structured(json.dumps([GOOD, "odd"]), UncheckedSuggestions)
+    assert len(answer.suggestions) == 2
+    assert len(usable(answer.suggestions)[0]) == 1
+
+
+def test_an_answer_that_is_cut_off_is_none() -> None:
+    with pytest.raises(AnswerError, match="cut off"):
+        parse_structured(json.dumps({"suggestions": [GOOD, GOOD]})[:-20], UncheckedSuggestions)

@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from orchestrator.domain.answer_text import scan
-from orchestrator.domain.answers import Critique, Evaluation, PlanAnswer, Verdict
+from orchestrator.domain.answers import (
+    ArchitectureAnswer,
+    Critique,
+    Evaluation,
+    PlanAnswer,
+    Suggestion,
+    SuggestionKind,
+    SuggestionsAnswer,
+    Verdict,
+)
 from orchestrator.domain.plan import check_plan
 from orchestrator.domain.tasks import Stage
 from orchestrator.prompts import build_prompt
@@ -40,6 +49,14 @@ def test_files_of_the_task_that_the_prompt_is_about(stage: Stage) -> None:
     assert [block.content for block in blocks] == [PROJECT.tasks[1].files["t02.py"]]
 
 
+def test_suggestions_and_advice_are_as_scripted() -> None:
+    assert SuggestionsAnswer.model_validate_json(PROJECT.reply(request(Stage.ENHANCE)).text).suggestions == []
+    assert ArchitectureAnswer.model_validate_json(PROJECT.reply(request(Stage.ADVISE)).text).app_type == "generic"
+    rain = Suggestion(kind=SuggestionKind.RISK, title="Rain", description="D", patch_project="P")
+    script = PROJECT.model_copy(update={"suggestions": (rain,)})
+    assert SuggestionsAnswer.model_validate_json(script.reply(request(Stage.ENHANCE)).text).suggestions == [rain]
+
+
 def test_reviews_and_scores() -> None:
     approved = Critique.model_validate_json(PROJECT.reply(request(Stage.CRITIQUE)).text)
     assert approved.verdict is Verdict.APPROVE
@@ -63,7 +80,9 @@ def test_saved_script_is_the_same(tmp_path: Path) -> None:
     assert loaded(request(Stage.GENERATE)) == PROJECT.reply(request(Stage.GENERATE))
 
 
-@pytest.mark.parametrize(("graph", "seconds"), [("mixed12", 5.6), ("wide12", 1.2), ("chain12", 10.0), ("zigzag12", 10.0)])
+@pytest.mark.parametrize(
+    ("graph", "seconds"), [("mixed12", 5.6), ("wide12", 1.2), ("chain12", 10.0), ("zigzag12", 10.0)]
+)
 def test_ideal_is_the_slowest_path(graph: str, seconds: float) -> None:
     script = ProjectScript(tasks=GRAPHS[graph], latency_ms=200, revise=True)
     assert script.ideal_s() == pytest.approx(seconds)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.domain.answers import PlanAnswer
+from orchestrator.domain.advising import advice
+from orchestrator.domain.answers import ArchitectureAnswer, PlanAnswer, SuggestionsAnswer
+from orchestrator.domain.apps import AppType
 from orchestrator.domain.paths import normalise_path
 from orchestrator.domain.tasks import Stage, TaskType
 from orchestrator.providers.simulated.software import package_name, software_for
@@ -47,6 +49,27 @@ ODD_REQUESTS = (
 
 def plan_of(project: str) -> PlanAnswer:
     return PlanAnswer.model_validate_json(ask(MODEL, Stage.PLAN, {"project": project}, quick()).text)
+
+
+@pytest.mark.parametrize(
+    ("project", "app_type"),
+    [
+        (RATE_LIMITER, AppType.LIBRARY),
+        (TODO, AppType.CLI),
+        (CSV, AppType.CLI),
+        (GENERIC, AppType.GENERIC),
+        *((odd, AppType.GENERIC) for odd in ODD_REQUESTS),
+    ],
+)
+def test_suggestions_and_advice_fit_the_software(project: str, app_type: AppType) -> None:
+    sections = {"project": project}
+    suggested = SuggestionsAnswer.model_validate_json(ask(MODEL, Stage.ENHANCE, sections, quick()).text)
+    assert len({one.title for one in suggested.suggestions}) >= 2
+    answer = ArchitectureAnswer.model_validate_json(ask(MODEL, Stage.ADVISE, sections, quick()).text)
+    advised, notes = advice(answer)
+    assert (advised.app_type, notes) == (app_type, ())
+    planned = [path for task in plan_of(project).tasks for path in task.files]
+    assert advised.entry_point in ("", *planned)
 
 
 def written(project: str) -> dict[str, str]:
