@@ -11,7 +11,8 @@ from temporalio import activity
 
 from activities.heartbeat import heartbeats
 from activities.pipeline_values import PipelineValues
-from orchestrator.artifacts.store import ArtifactError, ArtifactStore, safe_piece
+from orchestrator.artifacts.publish import run_name
+from orchestrator.artifacts.store import ArtifactError, ArtifactStore
 from orchestrator.contracts import names
 from orchestrator.contracts.pipeline import (
     PREVIEW_CHARS,
@@ -94,8 +95,8 @@ class PipelineToolActivities:
             events=await self._lines(request.events),
             records=await self._lines(request.calls),
         )
-        name = "/".join(("pipelines", safe_piece(request.namespace), safe_piece(request.run_id), "view.json"))
-        await self._store.write_named(name, request.view_json.encode())
+        name = run_name(request.namespace, request.run_id, "input.json")
+        await self._store.write_named(name, request.input_json.encode())
         return published
 
     async def _in_time(self, compute: Callable[[], JsonValue], limit_s: float | None) -> StepOutcome:

@@ -55,11 +55,16 @@ async def pause_pipeline(client: Orchestrator, run_id: str, reason: str, *, json
     return await show_run(client, run_id, json_output=json_output)
 
 
-async def resume_pipeline(client: Orchestrator, run_id: str, *, json_output: bool) -> int:
-    """End a pause, and show the run. A run that has ended stays as it is."""
+async def resume_pipeline(
+    client: Orchestrator, run_id: str, max_micro: int | None, *, detach: bool, json_output: bool
+) -> int:
+    """End a pause and show the run; or start one that has ended again, and follow it. Raises UserInputError."""
     view = await client.pipelines.view(run_id)
     if is_closed(view.status):
-        say(f"{run_id} has ended as {view.status.value}; 'orch-cli pipeline run' starts a new one.")
+        await client.pipelines.restart(run_id, max_micro, operator())
+        say(f"{run_id} goes on where it stopped: {view.steps_done} of {view.steps_total} steps had ended.")
+        if not detach:
+            return await watch_pipeline(client, run_id, json_output=json_output)
     else:
         await client.pipelines.resume(run_id, operator())
         await _settle(client, run_id, lambda now: now.status is not ProjectStatus.PAUSED)

@@ -73,7 +73,8 @@ def resume_run(options: ResumeOptions) -> int:
     async def command() -> int:
         client = await Orchestrator.connect(settings, say)
         if await client.pipelines.exists(project_id):
-            return await resume_pipeline(client, project_id, json_output=options.json_output)
+            most, json_output = changes.max_micro, options.json_output
+            return await resume_pipeline(client, project_id, most, detach=options.detach, json_output=json_output)
         view = await client.view(project_id)
         if not is_closed(view.status):
             return await _end_pause(client, settings, view, changes, json_output=options.json_output)

@@ -18,12 +18,14 @@ with workflow.unsafe.imports_passed_through():
     )
     from orchestrator.contracts.project import BreakerView, EventPage
     from orchestrator.contracts.tools import CallRecord
+    from orchestrator.domain.breaker import Breakers
     from orchestrator.domain.clock import Clock, Hold
     from orchestrator.domain.ledger import Ledger
     from orchestrator.domain.money import usd
     from orchestrator.domain.outcome import ProjectStatus
     from orchestrator.domain.pipeline_machine import is_over, start, stopped
     from orchestrator.domain.pipeline_outcome import pipeline_ending
+    from orchestrator.domain.pipeline_reopening import reopened
     from orchestrator.domain.text import one_line
 
 from workflows import pipeline_views as shown
@@ -44,6 +46,9 @@ class PipelineWorkflow:
             clock=Clock(started_s=workflow.time()), ledger=Ledger(max_micro=spec.max_micro)
         )
         self.ctx = PipelineContext(spec, state)
+        self.resumed = run_input.resumed
+        if run_input.resumed:
+            self._reopen(one_line(run_input.by))
         self.closed = False
 
     @workflow.run
@@ -76,18 +81,33 @@ class PipelineWorkflow:
 
     async def _prepare(self) -> None:
         ctx, spec = self.ctx, self.ctx.spec
-        if ctx.state.prepared is not None:
+        if ctx.state.prepared is not None and not self.resumed:
             return
         shown.show_search_attributes(ctx, ProjectStatus.RUNNING)
         cap = f"budget ${usd(spec.max_micro):.2f}" if spec.capped else "no budget"
-        ctx.emit("started", f"{spec.plan.spec.name or 'pipeline'} {spec.plan.spec.version}, {cap}"[:200])
+        if not self.resumed:
+            ctx.emit("started", f"{spec.plan.spec.name or 'pipeline'} {spec.plan.spec.version}, {cap}"[:200])
         given = PrepareRun(plan=spec.plan, inputs=spec.inputs)
-        ctx.state.prepared = await ctx.tool(
-            names.ACTIVITY_PIPELINE_PREPARE, given, Prepared, "store the texts, look for vendors"
-        )
+        summary = "store the texts, look for vendors"
+        found: Prepared = await ctx.tool(names.ACTIVITY_PIPELINE_PREPARE, given, Prepared, summary)
+        if ctx.state.prepared is not None:  # the vendors may be others by now
+            ctx.state.prepared = ctx.state.prepared.model_copy(update={"vendors": found.vendors})
+            return
+        ctx.state.prepared = found
         # From here on the inputs are in the store: continue-as-new does not carry them.
         ctx.spec = spec.model_copy(update={"inputs": {}})
         ctx.advance(start(ctx.plan, ctx.prepared.inputs, ctx.clock_s()))
+
+    def _reopen(self, by: str) -> None:
+        """An ended run goes on: its money and its log stay, its troubles are forgotten."""
+        ctx, state = self.ctx, self.ctx.state
+        state.clock = Clock(started_s=workflow.time())
+        state.phase, state.stopped, state.stop_reason = ProjectStatus.RUNNING, None, ""
+        state.exhausted = state.timed_out = False
+        state.attempts, state.breakers = {}, Breakers()
+        state.generation += 1
+        ctx.emit("restarted", "goes on where the last run stopped", by=by)
+        ctx.advance(reopened(ctx.plan, state.progress, ctx.clock_s()))
 
     async def _publish(self) -> PipelineView:
         """Reconcile uncertain charges, decide the status, keep view and logs."""
@@ -109,7 +129,7 @@ class PipelineWorkflow:
         given = PublishRun(
             namespace=ctx.namespace,
             run_id=ctx.run_id,
-            view_json=view.model_dump_json(),
+            input_json=PipelineInput(spec=ctx.spec, state=state, resumed=True).model_dump_json(),
             calls=state.record_segments,
             events=state.event_segments,
         )

@@ -22,7 +22,7 @@ from workflows.requests import CallSlot, Route, send_request, wait_for_budget
 
 async def ask_step(ctx: PipelineContext, instance: str, step: LlmStep) -> CallResult | GiveUp:
     """One usable answer, or the reason why there is none. Raises Stopped if the run ends or drains first."""
-    slot = CallSlot(task=label(instance), stage=PipelineStage.STEP)
+    slot = CallSlot(task=label(instance), stage=PipelineStage.STEP, generation=ctx.state.generation)
     models = ctx.ranking(step.name)
     if not models:
         return GiveUp(reason=_nobody(ctx, step))

@@ -83,6 +83,11 @@ def project_name(namespace: str, project: str, leaf: str) -> str:
     return "/".join(("projects", safe_piece(namespace), safe_piece(project), safe_piece(leaf)))
 
 
+def run_name(namespace: str, run_id: str, leaf: str) -> str:
+    """Name in the store of something that belongs to a run of a pipeline."""
+    return "/".join(("pipelines", safe_piece(namespace), safe_piece(run_id), safe_piece(leaf)))
+
+
 def place(files: Mapping[str, bytes]) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """Every file at a path that can exist on any file system, and a note for each that had to move."""
     placed: dict[str, bytes] = {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue, TypeAdapter, ValidationError
 from temporalio.client import (
     Client,
     WorkflowExecution,
@@ -21,6 +21,7 @@ from temporalio.common import QueryRejectCondition, SearchAttributeKey, SearchAt
 from temporalio.exceptions import FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
+from orchestrator.artifacts.publish import run_name
 from orchestrator.artifacts.store import ArtifactError, ArtifactStore
 from orchestrator.client.rpc import QUERY_TIMEOUT, RPC_TIMEOUT, rpc_errors
 from orchestrator.contracts.names import (
@@ -37,7 +38,7 @@ from orchestrator.contracts.names import (
 from orchestrator.contracts.pipeline import PipelineInput, PipelineRunSpec, PipelineView
 from orchestrator.contracts.project import Event, EventPage
 from orchestrator.domain.base import Frozen
-from orchestrator.domain.errors import PrerequisiteError
+from orchestrator.domain.errors import PrerequisiteError, UserInputError
 from orchestrator.domain.money import usd
 from orchestrator.domain.outcome import ProjectStatus
 from orchestrator.domain.refs import BlobRef
@@ -102,13 +103,18 @@ class PipelineRuns:
 
     async def start(self, spec: PipelineRunSpec) -> str:
         """Starts a run and returns its id."""
+        await self._begin(PipelineInput(spec=spec))
+        return spec.run_id
+
+    async def _begin(self, given: PipelineInput) -> None:
+        spec = given.spec
         registered = await self._site.ready()
         name = spec.plan.spec.name[:_SUMMARY_CHARS]
         running = TypedSearchAttributes([SearchAttributePair(_STATUS, ProjectStatus.RUNNING.value)])
         with rpc_errors(self._address):
             await self._client.start_workflow(
                 PIPELINE_WORKFLOW,
-                PipelineInput(spec=spec.model_copy(update={"search_attributes": registered})),
+                given.model_copy(update={"spec": spec.model_copy(update={"search_attributes": registered})}),
                 id=pipeline_workflow_id(spec.run_id),
                 task_queue=QUEUE_WORKFLOWS,
                 task_timeout=self._site.task_timeout,
@@ -117,7 +123,27 @@ class PipelineRuns:
                 static_summary=one_line(name, _SUMMARY_CHARS),
                 rpc_timeout=RPC_TIMEOUT,
             )
-        return spec.run_id
+
+    async def restart(self, run_id: str, max_micro: int | None = None, by: str = "") -> None:
+        """Starts an ended run again where it stopped, under a new cap if one is given.
+
+        Done steps stay done, earlier spending counts. Raises UserInputError where there is nothing to go on with.
+        """
+        view = await self.view(run_id)
+        if view.status is ProjectStatus.SUCCESS:
+            raise UserInputError(f"run {run_id} is complete: there is nothing to resume")
+        data = await self._site.store.read_named(run_name(self._client.namespace, run_id, "input.json"))
+        if data is None:
+            raise UserInputError(f"run {run_id} ended before it stored anything: run the pipeline anew")
+        try:
+            given = PipelineInput.model_validate_json(data)
+        except ValidationError as error:
+            raise PrerequisiteError(f"what run {run_id} has stored is of another version") from error
+        assert given.state is not None
+        if max_micro is not None:
+            given = given.model_copy(update={"spec": given.spec.model_copy(update={"max_micro": max_micro})})
+            given.state.ledger = given.state.ledger.model_copy(update={"max_micro": max_micro})
+        await self._begin(given.model_copy(update={"by": by}))
 
     async def exists(self, run_id: str) -> bool:
         """Whether there is such a run."""

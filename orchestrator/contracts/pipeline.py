@@ -69,6 +69,7 @@ class PipelineMemory(RunMemory):
     """What a run remembers: carried by continue-as-new and kept in the store."""
 
     phase: ProjectStatus = ProjectStatus.RUNNING
+    generation: int = 0  # rises with each resume, so that its calls have keys of their own
     prepared: Prepared | None = None
     progress: PipelineState = PipelineState()
     attempts: dict[str, Attempts] = {}  # of llm steps that are between two requests, by instance
@@ -78,10 +79,15 @@ class PipelineMemory(RunMemory):
 
 
 class PipelineInput(Frozen):
-    """Argument of the workflow: a fresh run has no state."""
+    """Argument of the workflow: a fresh run has no state. `resumed`: the state is that of a run that ended.
+
+    `by`: who resumed it, where that is known.
+    """
 
     spec: PipelineRunSpec
     state: PipelineMemory | None = None
+    resumed: bool = False
+    by: str = ""
 
 
 class StepView(Frozen):
@@ -175,11 +181,11 @@ class StepOutcome(Frozen):
 
 
 class PublishRun(Frozen):
-    """What an ended run leaves behind. `view_json` is a PipelineView."""
+    """What an ended run leaves behind. `input_json` is the PipelineInput with which it could go on."""
 
     namespace: str
     run_id: str
-    view_json: str
+    input_json: str
     calls: tuple[BlobRef, ...]  # segments: JSON lists of CallRecord
     events: tuple[BlobRef, ...]  # segments: JSON lists of Event
 
