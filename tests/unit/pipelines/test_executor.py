@@ -335,6 +335,27 @@ def test_the_first_failure_ends_the_run_and_what_was_begun_ends_first() -> None:
     assert result.error == "Step 'a' failed: bad: it was bad_request"
 
 
+def test_after_a_failure_nothing_is_tried_again() -> None:
+    model, clock = Model(bad=[failure(FailureKind.BAD_REQUEST)], m=[failure(FailureKind.SERVER)]), Time()
+    steps = [ask("a", model="bad"), ask("b", max_retries=9)]
+    assert not run(Pipeline("p", steps), model, clock=clock.clock, sleep=clock.sleep).success
+    assert len(model.asked) <= 3
+
+
+def test_after_a_failure_nobody_waits_for_money() -> None:
+    asked: list[str] = []
+
+    async def answer(model: str, prompt: str, context: dict[str, Any]) -> str:
+        asked.append(prompt)
+        await asyncio.sleep(0.01)
+        raise failure(FailureKind.BAD_REQUEST)
+
+    steps = [ask("a", "first", CHEAP, max_tokens=1500), ask("b", "second", CHEAP, max_tokens=1250)]
+    result = run(Pipeline("p", steps, budget=0.001), answer)
+    assert outcomes(result) == {"a": "FAILED", "b": "CANCELLED"}
+    assert asked == ["first"]
+
+
 def test_a_group_that_is_out_of_time_fails_and_its_calls_are_cancelled() -> None:
     cancelled: list[str] = []
 
@@ -350,6 +371,7 @@ def test_a_group_that_is_out_of_time_fails_and_its_calls_are_cancelled() -> None
     result = run(Pipeline("p", [group]), answer)
     assert result.status is ProjectStatus.TIMEOUT
     assert sorted(cancelled) == ["1", "2"]
+    assert result.total_latency_ms < 20_000
     assert result.error == "Step 'g' failed: not done within 0.05 s"
 
 

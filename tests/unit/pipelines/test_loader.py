@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.domain.errors import UserInputError, UserInputErrors
@@ -417,3 +418,44 @@ def test_undeclared_inputs_are_what_no_step_gives() -> None:
     plan = plan_of(parse_pipeline(f"name: p\nsteps: {steps}"))
     assert {name: spec.required for name, spec in plan.inputs.items()} == {"x": True, "y": False}
     assert given_inputs(plan, {"x": "1", "more": 2}) == {"x": "1", "more": 2, "y": None}
+
+
+_NAMES = (
+    *("name", "version", "metadata", "inputs", "budget", "steps", "step_type", "output_key", "depends_on", "condition"),
+    *("timeout_seconds", "retry", "max_retries", "model", "prompt", "prompt_template", "template", "fallback", "items"),
+    *(
+        "input_mapping",
+        "sub_steps",
+        "expression",
+        "builtin",
+        "options",
+        "input",
+        "inputs",
+        "pattern",
+        "response_schema",
+    ),
+    *("type", "default", "required", "item_var", "concurrency", "max_tokens", "temperature", "a", "b-c", "1", ""),
+)
+_WORDS = (
+    *("llm", "transform", "conditional", "parallel", "for_each", "jinja", "regex", "join", "merge", "object", "list"),
+    *("a", "b", "{a}", "{{ a }}", "{% if %}", "equals:a:b", "a ==", "a_output", "[a]", "5", "-1", "1e9", "yes", ".nan"),
+)
+_SCALARS = st.none() | st.booleans() | st.integers(-5, 5) | st.floats() | st.sampled_from(_WORDS) | st.text(max_size=5)
+_VALUES = st.recursive(
+    _SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_NAMES), inner, max_size=4),
+    max_leaves=12,
+)
+_STEPS = st.lists(st.dictionaries(st.sampled_from(_NAMES), _VALUES, max_size=6), max_size=3)
+
+
+@given(st.dictionaries(st.sampled_from(_NAMES), _VALUES, max_size=3), _STEPS)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+def test_any_file_is_read_or_refused_with_its_lines(top: dict[str, Any], steps: list[dict[str, Any]]) -> None:
+    text = yaml.safe_dump({**top, "steps": steps})
+    problems: tuple[str, ...] = ()
+    try:
+        plan_of(parse_pipeline(text, "p.yaml", models=MODELS))
+    except PipelineFileError as error:
+        problems = error.problems
+    assert all(problem.startswith("p.yaml:") and "\n" not in problem for problem in problems)
