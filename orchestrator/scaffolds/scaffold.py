@@ -15,6 +15,7 @@ from orchestrator.scaffolds.requirements import dependency_problems
 
 _MODULE = "MODULE"
 _OF_PYTHON: Final = {".dockerignore", "Dockerfile", manifests.PYPROJECT}
+_COMMANDS: Final = ("run_command", "build_command", "test_command")
 _FRONTEND_MAIN = re.compile(r"frontend/src/((?:main|index)\.[jt]sx?)")
 
 
@@ -71,12 +72,18 @@ def _chosen(app_type: AppType, names: AppNames, planned: Collection[str]) -> dic
 
 
 def _decided(architecture: Architecture, default: Architecture, every: Collection[str]) -> Architecture:
-    """The architecture as these files have it; software in another language is not run by a default for Python."""
-    if architecture.app_type is not AppType.GENERIC or any(path.endswith(".py") for path in every):
-        return located(architecture, every)
-    commands = ("run_command", "build_command", "test_command")
-    unfit = {name: "" for name in commands if getattr(architecture, name) == getattr(default, name)}
-    return architecture.model_copy(update=unfit)
+    """The architecture as these files have it, with the type's commands where it says nothing.
+
+    Software in another language than Python is not run by a default for Python, and what starts elsewhere than by
+    default is not run by the default either.
+    """
+    if architecture.app_type is AppType.GENERIC and not any(path.endswith(".py") for path in every):
+        unfit = {name: "" for name in _COMMANDS if getattr(architecture, name) == getattr(default, name)}
+        return architecture.model_copy(update=unfit)
+    entry_point = architecture.entry_point or default.entry_point
+    named = _COMMANDS if entry_point == default.entry_point else ("test_command",)
+    filled = {name: getattr(architecture, name) or getattr(default, name) for name in named}
+    return located(architecture.model_copy(update={"entry_point": entry_point, **filled}), every)
 
 
 def _clashes(path: str, owned: set[str]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.domain.app_facts import facts
-from orchestrator.domain.apps import AppType, Dependencies
+from orchestrator.domain.apps import AppType, Architecture, Dependencies
 from orchestrator.scaffolds import scaffold
 
 
@@ -88,6 +88,16 @@ def test_the_decided_architecture_is_what_guides_say() -> None:
     assert 'hypercorn app.main:app --bind "127.0.0.1:9000"' in readme
     assert "pytest -x" in readme
     assert 'CMD ["hypercorn", "app.main:app", "--bind", "0.0.0.0:9000"]' in dockerfile
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "command"), [("", "python app.py"), ("tool.py", "python -m pytest"), ("main.py", "python app.py")]
+)
+def test_an_architecture_that_leaves_something_open_gets_what_fits(entry_point: str, command: str) -> None:
+    open_one = Architecture(app_type=AppType.GENERIC, entry_point=entry_point)
+    files = scaffold(AppType.GENERIC, "todo", Dependencies(), ("app.py", "tool.py"), open_one)
+    assert files["Dockerfile"].decode().endswith(f"CMD {json.dumps(command.split())}\n")
+    assert "python -m pytest" in files["README.md"].decode()
 
 
 @pytest.mark.parametrize("command", ["x\n```\n# Title", "python 'open", 'a "b\\" c\nRUN rm -rf /'])
