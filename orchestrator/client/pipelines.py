@@ -139,10 +139,10 @@ class PipelineRuns:
             given = PipelineInput.model_validate_json(data)
         except ValidationError as error:
             raise PrerequisiteError(f"what run {run_id} has stored is of another version") from error
-        assert given.state is not None
-        if max_micro is not None:
+        state = given.state
+        if max_micro is not None and state is not None:
+            state.ledger = state.ledger.model_copy(update={"max_micro": max_micro})
             given = given.model_copy(update={"spec": given.spec.model_copy(update={"max_micro": max_micro})})
-            given.state.ledger = given.state.ledger.model_copy(update={"max_micro": max_micro})
         await self._begin(given.model_copy(update={"by": by}))
 
     async def exists(self, run_id: str) -> bool:

@@ -17,6 +17,7 @@ from activities.pipeline_calls import StepActivities
 from activities.pipeline_tools import PipelineToolActivities
 from activities.tools import ToolActivities
 from orchestrator.artifacts.journal import Journal
+from orchestrator.artifacts.publish import run_name
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.client.plugin import OrchPlugin
 from orchestrator.client.rpc import core_runtime
@@ -190,9 +191,19 @@ class PipelineHouse:
 
     async def start(self, spec: PipelineRunSpec) -> PipelineRun:
         """Start a run by the workflow's name."""
+        return await self._start(PipelineInput(spec=spec))
+
+    async def resume(self, spec: PipelineRunSpec) -> PipelineRun:
+        """Start the next run from what the last one left in the store."""
+        data = await self.store.read_named(run_name("default", spec.run_id, "input.json"))
+        assert data is not None
+        return await self._start(PipelineInput.model_validate_json(data))
+
+    async def _start(self, given: PipelineInput) -> PipelineRun:
+        spec = given.spec
         handle = await self.client.start_workflow(
             names.PIPELINE_WORKFLOW,
-            PipelineInput(spec=spec),
+            given,
             id=names.pipeline_workflow_id(spec.run_id),
             task_queue=names.QUEUE_WORKFLOWS,
             result_type=PipelineView,

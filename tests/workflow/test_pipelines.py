@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,7 @@ async def test_steps_follow_each_other(opened: Opened) -> None:
 
 async def test_four_parallel_steps_take_the_time_of_one(opened: Opened) -> None:
     async def slow(vendor: str, request: ModelRequest) -> Reply:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(1.0)
         return request.sections["step"]
 
     cast = Cast(slow)
@@ -79,7 +80,7 @@ async def test_four_parallel_steps_take_the_time_of_one(opened: Opened) -> None:
         took_s = time.monotonic() - began_s
         assert await run.value(view.output) == {"s0": "s0", "s1": "s1", "s2": "s2", "s3": "s3"}
     assert cast.most_at_once == 4
-    assert took_s < 0.7, took_s
+    assert took_s < 2.5, took_s  # four times the time of one would be 4 s
 
 
 async def test_outputs_of_a_group_are_visible_after_it(opened: Opened) -> None:
@@ -316,7 +317,7 @@ async def test_cancel(opened: Opened) -> None:
     assert len(cast.asked) == 1
 
 
-def mapped(concurrency: int = 4) -> dict[str, object]:
+def mapped(concurrency: int = 4) -> dict[str, Any]:
     """A for_each with an llm step and a transform of its answer."""
     inner = [
         llm("one", "{item_index}:{item}"),
@@ -362,7 +363,7 @@ async def test_histories_carry_references(opened: Opened) -> None:
         run, view = await house.play(run_spec({"steps": chain}, {"start": "go"}))
         (history,) = await run.histories()
     assert view.status is ProjectStatus.SUCCESS
-    assert largest_payload_bytes(history.events) < 10_000
+    assert largest_payload_bytes(history.events) < 20_000
     assert history_bytes(history.events) < 100_000
     assert all(
         "A long text. A long text. A long text. A long text. A long text. A long text. A long text. A long "
@@ -462,3 +463,52 @@ async def test_a_prompt_that_cannot_be_made_costs_nothing(opened: Opened) -> Non
     assert outcomes == ["bad_request", "bad_request"]
     assert (view.spent_micro, view.uncertain_micro) == (0, 0)
     assert cast.asked == []
+
+
+async def test_an_ended_run_goes_on_where_it_stopped(opened: Opened) -> None:
+    ill = True
+
+    def answer(vendor: str, request: ModelRequest) -> Reply:
+        return DOWN if ill and request.prompt in ("b", "3:w3") else request.prompt
+
+    cast = Cast(answer)
+    each = {**mapped(1)["steps"][0], "depends_on": ["a"]}
+    steps = [llm("a", "a"), each, llm("b", "b", depends_on=["each"]), llm("c", "{b_output}")]
+    spec = run_spec({"steps": steps}, {"words": [f"w{n}" for n in range(5)]})
+    async with opened(cast) as house:
+        ended = await (await house.start(spec)).result()
+        assert ended.status is ProjectStatus.PARTIAL_SUCCESS
+        asked, ill = len(cast.asked), False
+        run = await house.resume(spec)
+        view = await run.result()
+        assert await run.value(view.outputs["each_output"]) == [f"{n}:W{n}" for n in range(5)]
+        assert await run.value(view.output) == "b"
+        events = await run.events(view)
+    assert view.status is ProjectStatus.SUCCESS
+    assert view.spent_micro > ended.spent_micro
+    assert [prompt for _, _, prompt in cast.asked[asked:]] == ["3:w3", "4:w4", "b", "b"]
+    assert [event.kind for event in events].count("restarted") == 1
+
+
+async def test_a_cancelled_run_goes_on(opened: Opened) -> None:
+    gate = asyncio.Event()
+
+    async def hold(vendor: str, request: ModelRequest) -> Reply:
+        if request.sections["step"] == "b":
+            await gate.wait()
+        return request.sections["step"]
+
+    cast = Cast(hold)
+    group = {"name": "g", "step_type": "parallel_group", "sub_steps": [llm("a"), llm("b", timeout_seconds=None)]}
+    spec = run_spec({"steps": [group, llm("c", "{a_output}{b_output}", depends_on=["g"])]})
+    async with opened(cast) as house:
+        run = await house.start(spec)
+        await run.until(lambda view: step_of(view, "a").status == "COMPLETED" and len(cast.asked) == 2)
+        await run.handle.cancel()
+        assert (await run.result()).status is ProjectStatus.CANCELLED
+        gate.set()
+        run = await house.resume(spec)
+        view = await run.result()
+        assert await run.value(view.outputs["g_output"]) == {"a": "a", "b": "b"}
+    assert view.status is ProjectStatus.SUCCESS
+    assert cast.steps() == ["a", "b", "b", "c"]
