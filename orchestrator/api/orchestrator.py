@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
+
+from pydantic import JsonValue
 
 from orchestrator.api.events import ProjectEvent, ProjectEventBus
 from orchestrator.api.forecasting import CostPredictor, ExecutionPlan, levels_of, report_of
@@ -18,6 +20,7 @@ from orchestrator.api.values import Budget, JobSpec, ProjectState, Task, task_of
 from orchestrator.catalog import ROUTING, load_catalog
 from orchestrator.catalog.simulated import SIMULATED_ROUTING
 from orchestrator.client.facade import Orchestrator as Client
+from orchestrator.client.pipelines import PipelineOutput
 from orchestrator.client.resuming import RESUMABLE, ResumeChanges
 from orchestrator.client.spec import (
     DEFAULT_CONCURRENCY,
@@ -33,6 +36,8 @@ from orchestrator.contracts.project import Event, ProjectSpec, ProjectStatus, Pr
 from orchestrator.domain.apps import ArchitectureWishes
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
 from orchestrator.domain.money import micro, usd
+from orchestrator.domain.pipeline import PipelineSpec
+from orchestrator.pipelines.pipeline import Pipeline
 from orchestrator.settings import Settings, load_settings
 
 T = TypeVar("T")
@@ -103,6 +108,18 @@ class Orchestrator:
             return await self._follow(client, spec)
         finally:
             await self._bus.end()
+
+    async def run_pipeline(
+        self, pipeline: Pipeline | PipelineSpec, inputs: Mapping[str, JsonValue] | None = None, *, mock: bool = False
+    ) -> PipelineOutput:
+        """Run a pipeline (docs/pipelines.md) to its end; this budget holds where it states none. `mock`: asks no model.
+
+        A step that fails is a result. Raises UserInputError where pipeline, inputs or a model will not do,
+        PrerequisiteError where Temporal or the worker is missing.
+        """
+        client = await Client.connect(self._settings, logger.info)
+        cap_micro = None if pipeline.budget is not None else micro(self._budget.max_usd)
+        return await client.run_pipeline(pipeline, inputs or {}, max_micro=cap_micro, mock=mock)
 
     async def run_project_streaming(
         self, project_description: str, success_criteria: str, project_id: str = ""
