@@ -1,4 +1,4 @@
-"""What Temporal may retry: outages of the store, and nothing else."""
+"""Around every activity: heartbeats, and errors of which Temporal retries outages of the store and nothing else."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from activities.heartbeat import heartbeats
 from orchestrator.artifacts.errors import ArtifactUnavailableError
 from orchestrator.domain.text import one_line
 from orchestrator.telemetry.redaction import redact
@@ -32,7 +33,8 @@ class _Boundary(ActivityInboundInterceptor):
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         try:
-            return await super().execute_activity(input)
+            async with heartbeats():
+                return await super().execute_activity(input)
         except ApplicationError:
             raise
         except (OSError, ArtifactUnavailableError) as error:

@@ -7,7 +7,6 @@ from temporalio import activity
 
 from activities.answers import understand
 from activities.asking import Asker, UnusableError
-from activities.heartbeat import heartbeats
 from activities.interfaces import STAGE_ACTIVITIES, ModelInterface
 from activities.live_calls import LiveCalls
 from activities.sections import read_sections
@@ -120,5 +119,4 @@ class ModelActivities(ModelInterface):
         return await self._call(request)
 
     async def _call(self, request: CallRequest) -> CallResult:
-        async with heartbeats():
-            return await self._calls.join(request)
+        return await self._calls.join(request)

@@ -7,7 +7,6 @@ from typing import Any
 from temporalio import activity
 
 from activities.asking import Asker, PromptError, UnusableError
-from activities.heartbeat import heartbeats
 from activities.live_calls import LiveCalls
 from activities.pipeline_values import PipelineValues
 from orchestrator.artifacts.journal import Journal
@@ -35,8 +34,7 @@ class StepActivities:
     @activity.defn(name=names.ACTIVITY_PIPELINE_LLM)
     async def llm(self, request: CallRequest) -> CallResult:
         """Render the prompt of a step, and ask a model."""
-        async with heartbeats():
-            return await self._calls.join(request)
+        return await self._calls.join(request)
 
 
 class StepAsker(Asker):

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from pydantic import JsonValue
 from temporalio import activity
 
-from activities.heartbeat import heartbeats
 from activities.pipeline_values import PipelineValues
 from orchestrator.artifacts.publish import run_name
 from orchestrator.artifacts.store import ArtifactError, ArtifactStore
@@ -79,8 +78,7 @@ class PipelineToolActivities:
         step = await self._values.step(request.pipeline, request.step)
         assert isinstance(step, TransformStep)
         values = await self._values.read(request.values)
-        async with heartbeats():
-            return await self._in_time(lambda: transformed(step, values), step.timeout_seconds)
+        return await self._in_time(lambda: transformed(step, values), step.timeout_seconds)
 
     @activity.defn(name=names.ACTIVITY_PIPELINE_ASSEMBLE)
     async def assemble(self, request: AssembleInput) -> StepOutcome:

@@ -1,11 +1,11 @@
 """Activities that run checks or touch the artifact store."""
 
+import asyncio
 from collections.abc import Sequence
 
 from pydantic import TypeAdapter
 from temporalio import activity
 
-from activities.heartbeat import heartbeats
 from activities.interfaces import ToolInterface
 from activities.layout import lay_out
 from orchestrator.artifacts.journal import Journal
@@ -40,11 +40,14 @@ from orchestrator.domain.text import one_line
 from orchestrator.validators.environments.ensure import Environments
 from orchestrator.validators.environments.environment import NOTHING
 from orchestrator.validators.registry import check_files, needs_packages
+from orchestrator.validators.results import unchecked
 from orchestrator.validators.sandbox import Sandbox
 
 # What a reviser can take in; the rest is only counted.
 MAX_FINDINGS_BYTES = 24_000
 _FINDINGS = TypeAdapter(list[Finding])
+_SHARE_OF_TIME = 0.9
+_TOO_LONG = "it took longer than checks may take"
 
 
 class ToolActivities(ToolInterface):
@@ -100,10 +103,13 @@ class ToolActivities(ToolInterface):
 
     @activity.defn(name=names.ACTIVITY_INSTALL)
     async def install(self, request: InstallInput) -> InstallOutcome:
-        async with heartbeats():
-            files = await merge_drafts(self._store, request.drafts)
-            environment = await self._environments.ensure(files, request.policy)
-        result = environment.verdict()
+        files = await merge_drafts(self._store, request.drafts)
+        try:
+            async with _in_time():
+                environment = await self._environments.ensure(files, request.policy)
+            result = environment.verdict()
+        except TimeoutError:
+            environment, result = NOTHING, unchecked("dependencies", _TOO_LONG)
         return InstallOutcome(
             verdict=_verdict(result),
             findings=await self._kept(result.findings),
@@ -137,24 +143,14 @@ class ToolActivities(ToolInterface):
 
     @activity.defn(name=names.ACTIVITY_PUBLISH)
     async def publish(self, request: PublishInput) -> PublishResult:
-        async with heartbeats():
-            return await publish(self._store, request)
+        return await publish(self._store, request)
 
     async def _check(self, request: CheckInput) -> CheckOutcome:
-        async with heartbeats():
-            files = await merge_drafts(self._store, request.drafts)
-            environment = NOTHING
-            if needs_packages(request.validators):
-                environment = await self._environments.ensure(files, request.policy)
-            results = await check_files(
-                files,
-                frozenset(request.own),
-                request.validators,
-                self._sandbox,
-                environment=environment,
-                architecture=request.architecture,
-                commands=request.commands,
-            )
+        try:
+            async with _in_time():
+                results = await self._results(request)
+        except TimeoutError:
+            results = [unchecked("checks", _TOO_LONG)]
         findings = [finding for result in results for finding in result.findings]
         return CheckOutcome(
             verdicts=tuple(_verdict(result) for result in results),
@@ -165,6 +161,21 @@ class ToolActivities(ToolInterface):
             criteria=await self._criteria(request.criteria, results),
         )
 
+    async def _results(self, request: CheckInput) -> list[CheckResult]:
+        files = await merge_drafts(self._store, request.drafts)
+        environment = NOTHING
+        if needs_packages(request.validators):
+            environment = await self._environments.ensure(files, request.policy)
+        return await check_files(
+            files,
+            frozenset(request.own),
+            request.validators,
+            self._sandbox,
+            environment=environment,
+            architecture=request.architecture,
+            commands=request.commands,
+        )
+
     async def _criteria(self, ref: BlobRef | None, results: Sequence[CheckResult]) -> tuple[CriterionResult, ...]:
         if ref is None:
             return ()
@@ -173,6 +184,12 @@ class ToolActivities(ToolInterface):
 
     async def _kept(self, findings: Sequence[Finding]) -> BlobRef | None:
         return await self._store.put(_FINDINGS.dump_json(_shown(findings))) if findings else None
+
+
+def _in_time() -> asyncio.Timeout:
+    """Ends before Temporal would give the attempt up and begin another one, which would take as long."""
+    limit = activity.info().start_to_close_timeout
+    return asyncio.timeout(limit.total_seconds() * _SHARE_OF_TIME if limit else None)
 
 
 def _paths(findings: Sequence[Finding]) -> tuple[str, ...]:

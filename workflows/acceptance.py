@@ -1,5 +1,7 @@
 """Success criteria one by one: those that no tool decides are judged by a model once the tools are content."""
 
+from collections import Counter
+
 from pydantic import TypeAdapter
 from temporalio import workflow
 
@@ -7,14 +9,20 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.calls import ContextDraft, PromptParts
     from orchestrator.contracts.tools import CheckOutcome
     from orchestrator.domain.calls import GiveUp
-    from orchestrator.domain.criteria import criteria_findings, open_numbers, unmet, with_judgements
+    from orchestrator.domain.criteria import (
+        CriterionResult,
+        criteria_findings,
+        open_numbers,
+        unmet,
+        with_judgements,
+    )
     from orchestrator.domain.findings import Finding
     from orchestrator.domain.integration import ProjectCheck
     from orchestrator.domain.routing import Work
     from orchestrator.domain.tasks import PROJECT, Stage, TaskType
 
-from workflows.base import base
 from workflows.context import RunContext
+from workflows.foundation import base
 from workflows.model_calls import call_model
 from workflows.records import store_text
 
@@ -23,52 +31,52 @@ _FINDINGS = TypeAdapter(tuple[Finding, ...])
 
 async def accept(ctx: RunContext, check: ProjectCheck, outcome: CheckOutcome) -> ProjectCheck:
     """The check together with what a judge says; it passes only if every criterion holds."""
-    state = ctx.state
-    state.criteria = outcome.criteria
-    if not check.passed or not state.criteria:
-        return check
-    numbers = open_numbers(state.criteria)
-    if numbers:
-        await _judge(ctx, numbers, outcome)
-    missed, undecided = unmet(state.criteria), open_numbers(state.criteria)
-    held = len(state.criteria) - len(missed) - len(undecided)
-    ctx.emit("criteria", f"{held} of {len(state.criteria)} criteria hold")
+    criteria = outcome.criteria
+    if not check.passed or not criteria:
+        return check.model_copy(update={"criteria": criteria})
+    if open_numbers(criteria):
+        criteria = await _judged(ctx, criteria, outcome)
+    missed, undecided = unmet(criteria), open_numbers(criteria)
+    ctx.emit("criteria", f"{sum(one.met is True for one in criteria)} of {len(criteria)} criteria hold")
+    found: dict[str, object] = {"criteria": criteria}
     if missed:
         findings = criteria_findings(missed)
-        return check.model_copy(
-            update={
-                "passed": False,
-                "findings": len(findings),
-                "summary": f"{len(missed)} criteria do not hold, first: {missed[0].text}"[:200],
-                "detail": await store_text(ctx, _FINDINGS.dump_json(findings).decode(), "criteria that do not hold"),
-                "paths": tuple(dict.fromkeys(finding.path for finding in findings if finding.path)),
-            }
-        )
+        found |= {
+            "passed": False,
+            "findings": len(findings),
+            "summary": f"{len(missed)} criteria do not hold, first: {missed[0].text}"[:200],
+            "detail": await store_text(ctx, _FINDINGS.dump_json(findings).decode(), "criteria that do not hold"),
+            "paths": tuple(dict.fromkeys(finding.path for finding in findings if finding.path)),
+        }
     if undecided:
-        first = state.criteria[undecided[0] - 1].text
-        return check.model_copy(update={"unchecked": f"nobody could tell whether this holds: {first}"[:200]})
-    return check
+        doubt = f"nobody could tell whether this holds: {criteria[undecided[0] - 1].text}"
+        found["unchecked"] = "; ".join(filter(None, (check.unchecked, doubt)))[:200]
+    return check.model_copy(update=found)
 
 
-async def _judge(ctx: RunContext, numbers: tuple[int, ...], outcome: CheckOutcome) -> None:
+async def _judged(
+    ctx: RunContext, criteria: tuple[CriterionResult, ...], outcome: CheckOutcome
+) -> tuple[CriterionResult, ...]:
     state = ctx.state
     assert state.prepared is not None
-    drafts = [(task.id, task.title, best.draft) for task in state.plan if (best := ctx.task(task.id).best)]
+    versions = [(task, best) for task in state.plan if (best := ctx.task(task.id).best)]
     parts = PromptParts(
         project=state.prepared.project,
         criteria=state.prepared.criteria,
-        questions=tuple(f"{number}. {state.criteria[number - 1].text}" for number in numbers),
+        questions=tuple(f"{number}. {criteria[number - 1].text}" for number in open_numbers(criteria)),
         evidence=tuple(f"{verdict.validator}: {verdict.status.value}" for verdict in outcome.verdicts),
         context=(
-            *(ContextDraft(task=task, title=title, draft=draft) for task, title, draft in drafts),
+            *(ContextDraft(task=task.id, title=task.title, draft=best.draft) for task, best in versions),
             *(ContextDraft(task=PROJECT, title="files that no task wrote", draft=draft) for draft in base(ctx)),
         ),
     )
-    work = Work(task=PROJECT, type=TaskType.EVALUATION, stage=Stage.JUDGE)
+    authors = Counter(best.author for _, best in versions)
+    author = max(authors, key=lambda name: (authors[name], name), default="")
+    work = Work(task=PROJECT, type=TaskType.EVALUATION, stage=Stage.JUDGE, author=author)
     result = await call_model(ctx, work, parts, generation=state.generation, iteration=state.integration.round + 1)
     if isinstance(result, GiveUp):
         state.exhausted = state.exhausted or result.exhausted
         ctx.emit("call_refused", f"judge: {result.reason}")
         ctx.note(f"criteria were not judged: {result.reason}")
-        return
-    state.criteria = with_judgements(state.criteria, result.criteria, result.model)
+        return criteria
+    return with_judgements(criteria, result.criteria, result.model)

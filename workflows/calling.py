@@ -145,8 +145,14 @@ class CallContext:
 
     async def tool(self, name: str, argument: Any, result_type: type | None, summary: str) -> Any:
         """Run a tool activity to its end; never cancelled, so that a run always ends with its results stored."""
+        return await self.start_tool(name, argument, result_type, summary)
+
+    def start_tool(
+        self, name: str, argument: Any, result_type: type | None, summary: str
+    ) -> "workflow.ActivityHandle[Any]":
+        """Begin a tool activity."""
         timeouts = self.spec.timeouts
-        return await workflow.execute_activity(
+        return workflow.start_activity(
             name,
             argument,
             task_queue=QUEUE_TOOLS,

@@ -17,10 +17,11 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.reopening import unfinished
     from orchestrator.domain.routing import repair_of
     from orchestrator.domain.steps import Check, TaskStatus
+    from orchestrator.domain.tasks import PROJECT
 
 from workflows.acceptance import accept
-from workflows.base import base, install
 from workflows.context import RunContext, Stopped
+from workflows.foundation import base, install
 from workflows.model_calls import call_model
 from workflows.tasks import brief, context_of, note_unsafe, run_task
 
@@ -46,7 +47,8 @@ async def integrate(ctx: RunContext) -> None:
                 ctx.set_task(task_id, steps.repaired(ctx.task(task_id), draft, author))
         state.integration = integration
         ctx.emit("integrated", check.summary or ("passed" if check.passed else "failed"))
-    if state.integration.best and state.integration.best.passed:
+    found = state.integration.best
+    if found is not None and found.passed and not found.unchecked:
         await _score_saved(ctx)
 
 
@@ -64,7 +66,7 @@ async def _check(ctx: RunContext) -> ProjectCheck:
         names = tuple(dict.fromkeys((*validators(state.plan, paths), *spec.validators, *own)))
         if not names and criteria is None:
             return ProjectCheck(passed=True, summary="nothing to check")
-        outcome: CheckOutcome = await ctx.tool(
+        handle = ctx.start_tool(
             ACTIVITY_CHECK,
             CheckInput(
                 drafts=everything,
@@ -77,8 +79,13 @@ async def _check(ctx: RunContext) -> ProjectCheck:
             CheckOutcome,
             f"whole project, round {state.integration.round}",
         )
-    except ActivityError as error:
-        return ProjectCheck(passed=True, unchecked=f"the project could not be checked: {error.cause or error}"[:200])
+        outcome: CheckOutcome = await ctx.execute(handle, PROJECT, "check")
+    except (ActivityError, asyncio.CancelledError) as error:
+        if ctx.must_stop:
+            raise Stopped from None
+        return ProjectCheck(
+            passed=True, unchecked=f"the project could not be checked: {error.__cause__ or error}"[:200]
+        )
     note_unsafe(ctx, outcome)
     check = ProjectCheck(
         passed=outcome.passed,

@@ -28,9 +28,9 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.text import one_line
 
 from workflows import views
-from workflows.base import lay_out
 from workflows.briefing import advise, enhance
 from workflows.context import RunContext, Stopped
+from workflows.foundation import lay_out
 from workflows.integrate import integrate
 from workflows.model_calls import call_model
 from workflows.records import flush, publish, save_state, show_search_attributes

@@ -24,9 +24,9 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.tasks import PROJECT
 
 from workflows import views
-from workflows.base import base, drop_base
 from workflows.calling import CallContext
 from workflows.context import RunContext
+from workflows.foundation import base, drop_base
 
 _STATUS = SearchAttributeKey.for_keyword("OrchStatus")
 _APP_TYPE = SearchAttributeKey.for_keyword("OrchAppType")

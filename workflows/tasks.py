@@ -1,14 +1,13 @@
 """Runs tasks: each performs the steps that the step machine asks for; the schedule says which starts when."""
 
 import asyncio
-from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.calls import CallResult, ContextDraft, PromptParts, TaskBrief
-    from orchestrator.contracts.names import ACTIVITY_VALIDATE, QUEUE_TOOLS
+    from orchestrator.contracts.names import ACTIVITY_VALIDATE
     from orchestrator.contracts.tools import CheckInput, CheckOutcome
     from orchestrator.domain import steps
     from orchestrator.domain.calls import GiveUp
@@ -18,8 +17,8 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.steps import Check, Review, Step, TaskState, TaskStatus
     from orchestrator.domain.tasks import PROJECT, Stage, TaskSpec
 
-from workflows.base import base
-from workflows.context import LOST_ATTEMPTS, RunContext, Stopped
+from workflows.context import RunContext, Stopped
+from workflows.foundation import base
 from workflows.model_calls import call_model
 
 
@@ -171,24 +170,15 @@ async def _validate(ctx: RunContext, task: TaskSpec) -> Check:
         return Check(passed=True, summary="no validators")
     everything = upstream(ctx.state.plan, (task.id,), len(ctx.state.plan))
     below = [best.draft for name in everything if name != task.id and (best := ctx.task(name).best)]
-    timeouts = ctx.spec.timeouts
-    handle = workflow.start_activity(
-        ACTIVITY_VALIDATE,
-        CheckInput(
-            drafts=(*base(ctx), *below, current.draft),
-            own=current.draft.paths,
-            validators=task.validators,
-            policy=ctx.spec.dependencies,
-            architecture=ctx.state.architecture,
-        ),
-        task_queue=QUEUE_TOOLS,
-        result_type=CheckOutcome,
-        start_to_close_timeout=timedelta(seconds=timeouts.tool_s),
-        schedule_to_close_timeout=timedelta(seconds=timeouts.give_up_s),
-        heartbeat_timeout=timedelta(seconds=timeouts.heartbeat_s),
-        retry_policy=LOST_ATTEMPTS,
-        summary=f"{task.id} validate #{ctx.task(task.id).iteration}",
+    given = CheckInput(
+        drafts=(*base(ctx), *below, current.draft),
+        own=current.draft.paths,
+        validators=task.validators,
+        policy=ctx.spec.dependencies,
+        architecture=ctx.state.architecture,
     )
+    summary = f"{task.id} validate #{ctx.task(task.id).iteration}"
+    handle = ctx.start_tool(ACTIVITY_VALIDATE, given, CheckOutcome, summary)
     try:
         outcome: CheckOutcome = await ctx.execute(handle, task.id, "validate")
     except (ActivityError, asyncio.CancelledError) as error:

@@ -88,7 +88,7 @@ def project_view(ctx: RunContext, end: Ending | None = None, with_tasks: bool = 
         tasks=tuple(task_view(ctx, task) for task in state.plan) if end or with_tasks else (),
         spent_by_stage=own.by_stage if own else {},
         architecture=state.architecture,
-        criteria=state.criteria,
+        criteria=state.integration.best.criteria if state.integration.best else (),
     )
 
 

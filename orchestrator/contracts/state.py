@@ -9,7 +9,6 @@ from orchestrator.domain.base import Frozen
 from orchestrator.domain.breaker import Breakers
 from orchestrator.domain.calls import CallProgress
 from orchestrator.domain.clock import Clock
-from orchestrator.domain.criteria import CriterionResult
 from orchestrator.domain.enhancing import Enhancement
 from orchestrator.domain.integration import Integration
 from orchestrator.domain.ledger import Ledger
@@ -71,7 +70,6 @@ class ProjectState(RunMemory):
     tasks: dict[str, TaskState] = {}
     calls: dict[str, CallProgress] = {}  # of calls that are between two requests, by slot
     integration: Integration = Integration()
-    criteria: tuple[CriterionResult, ...] = ()  # of the last check of the whole project
 
 
 def spent_by_phase(state: ProjectState) -> dict[BudgetPhase, int]:

@@ -33,6 +33,16 @@ _CHECKS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
 )  # fmt: skip
 
 
+# Words that ask for nothing beside what the check looks at.
+_WORDS = """
+a all an and any app application are be by check checked checker checks clean cleanly code complete error errors every
+everything file files free from full fully green has have in is it its must no of on own pass passed passes passing
+program project python report reports run runs service should site software succeed succeeds suite test tests the type
+types under unit up valid warning warnings with without
+"""
+_FILLER = frozenset(_WORDS.split())
+
+
 class CriterionResult(Frozen):
     """One criterion. `check` is a validator's name or "judged"; `met` is None where nobody could tell."""
 
@@ -76,16 +86,24 @@ def checked_by(criterion: str) -> tuple[str, ...]:
 def by_tools(criteria: Sequence[str], verdicts: Mapping[str, tuple[CheckStatus, str]]) -> tuple[CriterionResult, ...]:
     """What the validators' verdicts (status and one line, by name) say; the others are still to be judged.
 
-    A check that had nothing to look at decides nothing.
+    A check that fails decides. One that passes decides only if nothing else is asked for, and one that had nothing to
+    look at decides nothing.
     """
     return tuple(_decided(text, verdicts) for text in criteria)
+
+
+def _says_only(text: str) -> bool:
+    """Whether the criterion says nothing beside what the check looks at."""
+    for pattern, _ in _CHECKS:
+        text = pattern.sub(" ", text)
+    return all(word in _FILLER for word in re.findall(r"[^\W_]+", text.lower()))
 
 
 def _decided(text: str, verdicts: Mapping[str, tuple[CheckStatus, str]]) -> CriterionResult:
     for check in checked_by(text):
         status, line = verdicts.get(check, (CheckStatus.NOT_APPLICABLE, ""))
-        if status in (CheckStatus.PASSED, CheckStatus.FAILED):
-            met = status is CheckStatus.PASSED
+        met = status is CheckStatus.PASSED
+        if status is CheckStatus.FAILED or (met and _says_only(text)):
             return CriterionResult(text=text, check=check, met=met, evidence=line or f"{check} {status.value}")
     return CriterionResult(text=text, check=JUDGED)
 

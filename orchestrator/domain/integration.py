@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from orchestrator.domain.base import Frozen
+from orchestrator.domain.criteria import CriterionResult
 from orchestrator.domain.refs import BlobRef, DraftRef
 from orchestrator.domain.schedule import upstream
 from orchestrator.domain.steps import TaskState
@@ -43,6 +44,7 @@ class ProjectCheck(Frozen):
     summary: str = ""
     detail: BlobRef | None = None  # JSON list of Finding
     paths: tuple[str, ...] = ()
+    criteria: tuple[CriterionResult, ...] = ()
 
 
 class Integration(Frozen):

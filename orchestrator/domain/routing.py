@@ -16,7 +16,7 @@ _STAGE_TYPES = {
     Stage.JUDGE: TaskType.EVALUATION,
 }
 _WRITING = (Stage.GENERATE, Stage.REVISE, Stage.REPAIR)
-_JUDGING = (Stage.CRITIQUE, Stage.EVALUATE)
+_JUDGING = (Stage.CRITIQUE, Stage.EVALUATE, Stage.JUDGE)
 
 
 def usable_models(models: tuple[ModelSpec, ...], vendors: tuple[str, ...]) -> tuple[ModelSpec, ...]:

@@ -168,4 +168,5 @@ async def through_boundary(error: Exception) -> None:
 
     async def function() -> None: ...
 
-    await boundary.execute_activity(ExecuteActivityInput(fn=function, args=[], executor=None, headers={}))
+    given = ExecuteActivityInput(fn=function, args=[], executor=None, headers={})
+    await ActivityEnvironment().run(boundary.execute_activity, given)

@@ -18,8 +18,16 @@ from orchestrator.contracts.messages import (
     SkipTask,
 )
 from orchestrator.contracts.project import OnExhausted, ProjectStatus, Timeouts
-from orchestrator.domain.answers import ArchitectureAnswer, PlanAnswer, Suggestion, SuggestionKind, SuggestionsAnswer
-from orchestrator.domain.apps import EnhanceMode
+from orchestrator.domain.answers import (
+    ArchitectureAnswer,
+    CriteriaAnswer,
+    CriterionAnswer,
+    PlanAnswer,
+    Suggestion,
+    SuggestionKind,
+    SuggestionsAnswer,
+)
+from orchestrator.domain.apps import AppType, ArchitectureWishes, EnhanceMode
 from orchestrator.domain.tasks import Stage
 from tests.workflow.harness import House, Run, spec
 from tests.workflow.play import DOWN, LOST, REVISE, Play, json_task, text_task
@@ -253,6 +261,19 @@ async def no_advice(house: House, play: Play) -> Run:
     return run
 
 
+async def scaffold_and_criteria(house: House, play: Play) -> Run:
+    """The software starts from a scaffold; one of two criteria does not hold before a repair."""
+    missed = CriterionAnswer(number=2, met=False, evidence="t1.txt does not say so", file="t1.txt")
+    met = [CriterionAnswer(number=number, met=True, evidence="t1.txt says so") for number in (1, 2)]
+    play.on(Stage.JUDGE, reply=CriteriaAnswer(results=[met[0], missed]), times=1)
+    play.on(Stage.JUDGE, reply=CriteriaAnswer(results=met))
+    wishes = ArchitectureWishes(app_type=AppType.LIBRARY)
+    run = await house.start(spec(criteria="It is short\nIt rhymes", judge_criteria=True, wishes=wishes))
+    view = await run.result()
+    assert [one.met for one in view.criteria] == [True, True], view.criteria
+    return run
+
+
 async def resumed(house: House, play: Play) -> Run:
     """The run after one that was cancelled in the middle of a call."""
     gate = play.hold(Stage.CRITIQUE, "t2", times=1)
@@ -287,6 +308,7 @@ SCENES: dict[str, tuple[Scene, Callable[[], Play]]] = {
     "suggestions": (suggestions, two),
     "suggestions_resumed": (suggestions_resumed, two),
     "no_advice": (no_advice, two),
+    "scaffold_and_criteria": (scaffold_and_criteria, two),
     "large_input": (large_input, lambda: Play(text_task("t1"))),
 }
 

@@ -63,6 +63,26 @@ def test_what_decides(criterion: str, checks: tuple[str, ...]) -> None:
     assert checked_by(criterion) == checks
 
 
+@pytest.mark.parametrize(
+    ("criterion", "met"),
+    [
+        ("pytest suite passes", True),
+        ("all unit tests pass", True),
+        ("ruff clean", True),
+        ("no ruff warnings", True),
+        ("the code is fully typed and passes mypy", True),
+        ("pytest suite passes with at least 95 % coverage", None),
+        ("the parser lints SQL", None),
+        ("the form does type checking of user input", None),
+    ],
+)
+def test_a_check_that_passes_decides_only_what_it_looks_at(criterion: str, met: bool | None) -> None:
+    passed = dict.fromkeys(("pytest", "ruff", "mypy"), (CheckStatus.PASSED, ""))
+    failed = dict.fromkeys(("pytest", "ruff", "mypy"), (CheckStatus.FAILED, ""))
+    assert by_tools((criterion,), passed)[0].met is met
+    assert by_tools((criterion,), failed)[0].met is False
+
+
 def test_tools_decide_what_they_can_and_judges_the_rest() -> None:
     criteria = ("all tests pass", "ruff clean", "mypy passes", "users can log in")
     verdicts = {

@@ -1,6 +1,7 @@
 """The files of the software that no task writes: scaffold, and what the user gave."""
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts import names
@@ -9,6 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.apps import joined
     from orchestrator.domain.integration import ProjectCheck
     from orchestrator.domain.refs import DraftRef
+    from orchestrator.domain.tasks import PROJECT
 
 from workflows.context import RunContext
 
@@ -22,22 +24,31 @@ def base(ctx: RunContext) -> tuple[DraftRef, ...]:
 async def lay_out(ctx: RunContext) -> None:
     """Make the scaffold of the decided architecture for the plan as it is now."""
     state = ctx.state
-    planned = tuple(sorted(path for task in state.plan for path in task.files))
-    if state.architecture is None or (state.scaffold and state.scaffold.planned == planned):
-        return
-    state.scaffold = await ctx.tool(
-        names.ACTIVITY_SCAFFOLD,
-        ScaffoldInput(
-            architecture=state.architecture,
-            name=software_name(ctx.spec.project_id),
-            packages=state.packages,
-            planned=planned,
-        ),
-        ScaffoldResult,
-        f"{state.architecture.app_type.value} scaffold",
+    if state.architecture is not None and (state.scaffold is None or state.scaffold.planned != _planned(ctx)):
+        await _lay_out(ctx)
+
+
+async def _lay_out(ctx: RunContext) -> None:
+    state = ctx.state
+    assert state.architecture is not None
+    given = ScaffoldInput(
+        architecture=state.architecture,
+        name=software_name(ctx.spec.project_id),
+        packages=state.packages,
+        planned=_planned(ctx),
     )
-    assert state.scaffold is not None
-    ctx.emit("scaffolded", f"{state.architecture.app_type.value}: {len(state.scaffold.draft.paths)} files")
+    kind = state.architecture.app_type.value
+    try:
+        scaffold: ScaffoldResult = await ctx.tool(names.ACTIVITY_SCAFFOLD, given, ScaffoldResult, f"{kind} scaffold")
+    except ActivityError as error:
+        ctx.note(f"the {kind} scaffold could not be laid out: {error.cause or error}"[:300])
+        return
+    state.scaffold = scaffold
+    ctx.emit("scaffolded", f"{kind}: {len(scaffold.draft.paths)} files")
+
+
+def _planned(ctx: RunContext) -> tuple[str, ...]:
+    return tuple(sorted(path for task in ctx.state.plan for path in task.files))
 
 
 async def install(ctx: RunContext, drafts: tuple[DraftRef, ...]) -> None:
@@ -45,17 +56,14 @@ async def install(ctx: RunContext, drafts: tuple[DraftRef, ...]) -> None:
     state = ctx.state
     if state.scaffold is None:
         return
-    outcome: InstallOutcome = await ctx.tool(
-        names.ACTIVITY_INSTALL,
-        InstallInput(drafts=(*base(ctx), *drafts), policy=ctx.spec.dependencies),
-        InstallOutcome,
-        "packages",
-    )
+    given = InstallInput(drafts=(*base(ctx), *drafts), policy=ctx.spec.dependencies)
+    handle = ctx.start_tool(names.ACTIVITY_INSTALL, given, InstallOutcome, "packages")
+    outcome: InstallOutcome = await ctx.execute(handle, PROJECT, "install")
     ctx.emit("installed", outcome.summary)
     packages = joined(state.packages, outcome.resolved)
     if packages != state.packages:
-        state.packages, state.scaffold = packages, None
-        await lay_out(ctx)
+        state.packages = packages
+        await _lay_out(ctx)
 
 
 def drop_base(ctx: RunContext, lost: tuple[str, ...]) -> None:
