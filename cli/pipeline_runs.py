@@ -60,7 +60,9 @@ async def resume_pipeline(
 ) -> int:
     """End a pause and show the run; or start one that has ended again, and follow it. Raises UserInputError."""
     view = await client.pipelines.view(run_id)
-    if is_closed(view.status):
+    if view.status is ProjectStatus.SUCCESS:
+        say(f"{run_id} is complete: there is nothing to resume.")
+    elif is_closed(view.status):
         await client.pipelines.restart(run_id, max_micro, operator())
         say(f"{run_id} goes on where it stopped: {view.steps_done} of {view.steps_total} steps had ended.")
         if not detach:

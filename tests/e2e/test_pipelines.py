@@ -291,6 +291,22 @@ def test_failures_exit_non_zero(theatre: Theatre) -> None:
     assert partial.object["final_output"] is None
 
 
+def test_an_ended_run_is_resumed(theatre: Theatre) -> None:
+    theatre.play(lambda request: Reply(status=503) if "three" in request.prompt else Reply(text="fine"))
+    ended = _failing(theatre, CHAIN, "-i", "start=x")
+    assert ended.code == 4
+    theatre.play(answered())
+    outcome = theatre.ask("resume", ended.object["run_id"], "--budget", "1")
+    assert outcome.code == 0, outcome.err
+    result = outcome.object
+    assert (result["status"], result["final_output"], result["max_usd"]) == ("SUCCESS", "<four>", 1.0)
+    assert [record.request.prompt for record in theatre.requests] == ["three fine", "four <three>"]
+    assert micro(result["spent_usd"]) == micro(ended.object["spent_usd"]) + theatre.billed_micro()
+    again = theatre.ask("resume", result["run_id"])
+    assert (again.code, again.object["final_output"]) == (0, "<four>")
+    assert "is complete" in again.err
+
+
 def test_retries_and_fallbacks_of_real_vendors(theatre: Theatre) -> None:
     retry = ", retry: {max_retries: 2, backoff: constant, base_delay_s: 0.3}, fallback: claude-haiku-4-5"
     theatre.play(lambda request: Reply(status=503) if request.vendor == "openai" else Reply(text="done"))

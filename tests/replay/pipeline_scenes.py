@@ -121,6 +121,16 @@ async def cancel(house: PipelineHouse, cast: Cast) -> PipelineRun:
     return await _to_end(run, ProjectStatus.CANCELLED)
 
 
+async def resumed(house: PipelineHouse, cast: Cast) -> PipelineRun:
+    """The run after one in which an element of a list failed."""
+    ill = True
+    cast.answer = lambda vendor, request: DOWN if ill and request.prompt == "2:w2" else request.prompt
+    spec = run_spec(_mapped(), {"words": [f"w{n}" for n in range(4)]})
+    await _to_end(await house.start(spec), ProjectStatus.PARTIAL_SUCCESS)
+    ill = False
+    return await _to_end(await house.resume(spec), ProjectStatus.SUCCESS)
+
+
 async def _never(vendor: str, request: ModelRequest) -> Reply:
     await asyncio.sleep(60)
     return "too late"
@@ -136,4 +146,5 @@ PIPELINE_SCENES: dict[str, PipelineScene] = {
     "pipeline_exhaustion": exhaustion,
     "pipeline_pause_resume": pause_resume,
     "pipeline_cancel": cancel,
+    "pipeline_resumed": resumed,
 }
