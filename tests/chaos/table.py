@@ -35,9 +35,14 @@ _BY_TEST = {
     "test_a_kill_at_a_random_moment": "kill -9 at a random moment: {}",
     "test_a_worker_that_is_told_to_stop_finishes_what_is_being_paid_for": "worker: SIGTERM",
     "test_a_terminated_run_goes_on_within_its_cap": "terminated and resumed, small budget",
-    "test_a_clock_that_jumps": "clock jumps",
+    "test_a_clock_that_jumps": "wall clock jumps by 1 h and 20 s, there and back: {}",
 }
-_FIRST_PART = ("test_a_store", "test_run_survives", "test_a_kill")  # of the parameter: the rest is where or when
+_FIRST_PART = (
+    "test_a_store",
+    "test_run_survives",
+    "test_a_kill",
+    "test_a_clock",
+)  # of the parameter: the rest is where or when
 
 _HEAD = """# Faults
 
@@ -52,7 +57,7 @@ def fault_of(test: str) -> str:
     """The row that a test counts for."""
     name, _, parameter = test.removesuffix("]").partition("[")
     if name.startswith(_FIRST_PART):
-        parameter = parameter.rsplit("-", 1)[0]
+        parameter = parameter.rsplit("-", 1)[0].rstrip("-")
     return _BY_TEST.get(name, name.replace("_", " ")).format(parameter)
 
 

@@ -1,4 +1,4 @@
-"""kill -9 of each kind of process at moments that nobody chose; SIGTERM of a worker; a clock that jumps."""
+"""kill -9 of each kind of process at moments that nobody chose; SIGTERM of a worker."""
 
 import os
 import random
@@ -67,7 +67,3 @@ def test_a_worker_that_is_told_to_stop_finishes_what_is_being_paid_for(project: 
     outcome = project.command.wait()
     result = verify_any_moment(project, outcome)
     assert result["uncertain_usd"] == 0, "a call that was under way was thrown away"
-
-
-@pytest.mark.skip(reason="needs a clock of its own for the server and the worker (libfaketime or a time namespace)")
-def test_a_clock_that_jumps() -> None: ...
