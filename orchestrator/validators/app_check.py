@@ -61,30 +61,33 @@ async def _probed(subject: Subject, plan: AppPlan, limits: Limits) -> CheckResul
     }
     command = ["{python}", "-c", script("start_app.py"), json.dumps(task), f"{{tmp}}/{_REPORT}"]
     run = await subject.run(command, limits, collect=[_REPORT])
-    report = _read(run.files.get(_REPORT, b""))
+    reports = _read(run.files.get(_REPORT, b""))
+    last = reports[-1] if reports else {}
     if run.limit:
-        return stopped(NAME, run.limit, limits, run.duration_s, clean(report.get("doing", "")))
-    if not report.get("done"):
+        return stopped(NAME, run.limit, limits, run.duration_s, clean(last.get("doing", "")))
+    if run.exit_code or not last.get("done"):
         return unchecked(NAME, f"the probe ended with exit code {run.exit_code}: {run.stderr[-150:]}")
-    problems = report.get("problems")
-    findings = (
-        [_finding(item, plan, subject.files) for item in problems if isinstance(item, dict)]
-        if isinstance(problems, list)
-        else []
-    )
+    problems = [item for report in reports for item in _problems(report)]
+    findings = list(dict.fromkeys(_finding(item, plan, subject.files) for item in problems))
     return result(NAME, findings, run.duration_s)
 
 
-def _read(data: bytes) -> dict[str, Any]:
-    """The probe's last word. The checked code could have written it too, so it is taken with care."""
-    for line in reversed(data.decode(errors="replace").splitlines()):
+def _read(data: bytes) -> list[dict[str, Any]]:
+    """All that the probe told. The checked code could have written there too, so nothing that was told is dropped."""
+    reports = []
+    for line in data.decode(errors="replace").splitlines():
         try:
             report = json.loads(line)
         except (ValueError, RecursionError):
             continue
         if isinstance(report, dict):
-            return report
-    return {}
+            reports.append(report)
+    return reports
+
+
+def _problems(report: dict[str, Any]) -> list[dict[str, Any]]:
+    problems = report.get("problems")
+    return [item for item in problems if isinstance(item, dict)] if isinstance(problems, list) else []
 
 
 def _finding(item: dict[str, Any], plan: AppPlan, files: Mapping[str, bytes]) -> Finding:

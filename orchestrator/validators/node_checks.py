@@ -27,6 +27,7 @@ from orchestrator.validators.subject import Subject
 _TSC = re.compile(
     r"^(?P<path>[^\s(][^(\n]*)\((?P<line>\d+),\d+\): error (?P<rule>TS\d+): (?P<message>.*)$", re.MULTILINE
 )
+_TSC_COMMAND = ("npx", "--no-install", "tsc", "--noEmit", "--pretty", "false")
 _JSX = re.compile(rb"<[A-Za-z][^<>]*/?>")
 _BUILD = ("npm", "run", "build")
 
@@ -65,16 +66,17 @@ async def check_typescript(subject: Subject) -> CheckResult:
             message = "there is a tsconfig.json, and no typescript among the packages: add it to devDependencies"
             findings.append(Finding(validator=name, path=package.path, rule="no-typescript", message=message))
             continue
-        command = ["npx", "--no-install", "tsc", "--noEmit", "--pretty", "false"]
-        if "tsc" in package.script("typecheck"):
-            command = ["npm", "run", "--silent", "typecheck", "--", "--pretty", "false"]
+        if package.needs("next"):  # writes declarations that pages refer to
+            command = ["/bin/sh", "-c", f"npx --no-install next typegen >&2; exec {' '.join(_TSC_COMMAND)}"]
+        else:
+            command = list(_TSC_COMMAND)
         run = await run_in(subject, package, command)
         if run.limit:
             return stopped(name, run.limit, LIMITS, run.duration_s)
         duration_s += run.duration_s
         if run.exit_code:
             errors = _compiler_errors(name, run, package, subject.files)
-            findings += errors or [failure(name, "failed", command, run, package, subject)]
+            findings += errors or [failure(name, "failed", _TSC_COMMAND, run, package, subject)]
     return result(name, findings, round(duration_s, 3))
 
 

@@ -12,7 +12,7 @@ from orchestrator.validators.environments.environment import Environment
 from orchestrator.validators.environments.node import NodeEnvironments
 from orchestrator.validators.environments.node_manifests import node_wishes
 from orchestrator.validators.environments.python import PythonEnvironments
-from orchestrator.validators.environments.wishes import python_wishes
+from orchestrator.validators.environments.wishes import python_wishes, undeclared
 from orchestrator.validators.tools import ToolEnvironment
 
 _AT_HAND = ("pytest", "ruff")  # tools that a project asks for and that every check has
@@ -41,6 +41,7 @@ class Environments:
             update={
                 "node": node.node,
                 "findings": (*python.findings, *node.findings),
+                "undeclared": (*python.undeclared, *node.undeclared),
                 "resolved": Dependencies(python=python.resolved.python, node=node.resolved.node),
                 "unavailable": python.unavailable or node.unavailable,
             }
@@ -49,13 +50,14 @@ class Environments:
     async def _ensure_python(self, files: Mapping[str, bytes], policy: DependencyPolicy) -> Environment:
         wishes = await asyncio.to_thread(python_wishes, files, policy, self._at_hand)
         try:
-            return await self._python.ensure(wishes, policy)
+            return await self._python.ensure(wishes, policy, files)
         except PrerequisiteError as error:
             return Environment(findings=tuple(wishes.findings), unavailable=str(error))
 
     async def _ensure_node(self, files: Mapping[str, bytes], policy: DependencyPolicy) -> Environment:
         modules: dict[str, Path] = {}
         findings: list[Finding] = []
+        missing: list[Finding] = []
         resolved: list[str] = []
         for wishes in await asyncio.to_thread(node_wishes, files, policy):
             try:
@@ -63,7 +65,13 @@ class Environments:
             except PrerequisiteError as error:
                 return Environment(findings=(*findings, *wishes.findings), unavailable=str(error))
             findings += found
+            missing += [undeclared(wishes.path, files, ("package.json",), name) for name in names]
             resolved += names
             if folder:
                 modules[wishes.folder] = folder
-        return Environment(node=modules, findings=tuple(findings), resolved=Dependencies(node=tuple(resolved)))
+        return Environment(
+            node=modules,
+            findings=tuple(findings),
+            undeclared=tuple(missing),
+            resolved=Dependencies(node=tuple(resolved)),
+        )

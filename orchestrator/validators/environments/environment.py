@@ -17,7 +17,8 @@ class Environment(Frozen):
 
     `python` is a virtual environment, None where the files need nothing beyond the tools; `node` maps folders of
     the workspace (empty: the workspace itself) to the `node_modules` that belong there. `resolved` are requirements
-    of imports that no manifest declares: they are installed, and belong into the published manifest.
+    of imports that no manifest declares: they are installed, and belong into the published manifest; `undeclared`
+    says so to whoever writes that manifest.
     `unavailable` says why nothing could be installed (no network, no npm): what needs packages is then unchecked.
     """
 
@@ -25,6 +26,7 @@ class Environment(Frozen):
     packages: Mapping[str, str] = {}  # normalised distribution name to version
     node: Mapping[str, Path] = {}
     findings: tuple[Finding, ...] = ()
+    undeclared: tuple[Finding, ...] = ()
     resolved: Dependencies = Dependencies()
     unavailable: str = ""
 
@@ -36,7 +38,8 @@ class Environment(Frozen):
         """The findings as a validator's word; those about `own` paths only, unless it is empty."""
         if self.unavailable:
             return unchecked(NAME, self.unavailable)
-        return result(NAME, [item for item in self.findings if not own or not item.path or item.path in own])
+        told = (*self.findings, *self.undeclared)
+        return result(NAME, [item for item in told if not own or not item.path or item.path in own])
 
 
 NOTHING = Environment()

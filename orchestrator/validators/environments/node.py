@@ -24,7 +24,7 @@ from orchestrator.validators.environments.installer import (
     remove,
     size_of,
 )
-from orchestrator.validators.environments.node_manifests import NodeWishes
+from orchestrator.validators.environments.node_manifests import NodeWishes, denied
 from orchestrator.validators.results import clean
 
 _RULES = {
@@ -82,13 +82,14 @@ class NodeEnvironments:
                 findings.append(
                     wishes.finding(name, "unknown-import", message).model_copy(update={"path": path, "line": line})
                 )
-        denied = [name for name in policy.denied if modules and (modules / name).is_dir()]
+        brought = _packages(modules) if modules and policy.denied else []
+        refused = [name for name in brought if denied(name, policy)]
         findings += [
             wishes.finding("", "denied", f"{name} is denied by the policy, and another package needs it")
-            for name in denied
+            for name in refused
         ]
         resolved = [f"{name}@^{_version(modules, name)}" for name in sorted(wishes.resolved)] if modules else []
-        return (None if denied else modules), findings, resolved
+        return (None if refused else modules), findings, resolved
 
     def _key(self, wishes: NodeWishes) -> str:
         identity = json.dumps([wishes.manifest(), wishes.lock, self._npm, os.uname().machine])
@@ -175,6 +176,15 @@ def _named(said: str, names: set[str]) -> set[str]:
     return {
         name for name in names if re.search(rf"(?<![\w@/.-]){re.escape(name)}(?![\w/.-])|/{re.escape(name)} ", plain)
     }
+
+
+def _packages(modules: Path) -> list[str]:
+    """Names of all packages in a `node_modules`, those inside of others too."""
+    found = {folder.parent for folder in modules.rglob("package.json")}
+    names = (
+        "/".join(folder.parts[-2:] if folder.parent.name.startswith("@") else folder.parts[-1:]) for folder in found
+    )
+    return sorted(set(names))
 
 
 def _version(modules: Path, name: str) -> str:

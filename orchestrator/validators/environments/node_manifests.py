@@ -10,6 +10,8 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from orchestrator.domain.apps import DependencyPolicy
 from orchestrator.domain.findings import Finding
 from orchestrator.validators.environments.installer import without_credentials
@@ -139,18 +141,24 @@ def _declared(data: dict[str, Any], text: str, policy: DependencyPolicy, wishes:
                 _want(name, wanted, group, policy, wishes)
 
 
+def denied(name: str, policy: DependencyPolicy) -> bool:
+    """Whether the policy denies a package; it may spell the name as distributions of Python are spelled."""
+    return canonicalize_name(name) in {canonicalize_name(each) for each in policy.denied}
+
+
 def _want(name: str, wanted: str, group: str, policy: DependencyPolicy, wishes: NodeWishes) -> None:
-    if name in policy.denied:
+    if denied(name, policy):
         message = f"{name} is denied by the project's policy"
         wishes.findings.append(wishes.finding(name, "denied", message))
-    elif policy.allowed and name not in policy.allowed:
+    elif policy.allowed and canonicalize_name(name) not in {canonicalize_name(each) for each in policy.allowed}:
         message = f"{name} is not among the packages that the project's policy allows: {', '.join(policy.allowed)}"
         wishes.findings.append(wishes.finding(name, "not-allowed", message))
     elif len(wishes.names) >= MAX_REQUIREMENTS:
         message = f"more than {MAX_REQUIREMENTS} packages: {name} is not installed"
         wishes.findings.append(wishes.finding(name, "too-many", message))
     else:
-        wishes.ranges.setdefault(group, {})[name] = policy.pinned.get(name, wanted)
+        pinned = {canonicalize_name(each): version for each, version in policy.pinned.items()}
+        wishes.ranges.setdefault(group, {})[name] = pinned.get(canonicalize_name(name), wanted)
 
 
 def _imported(
@@ -214,7 +222,9 @@ def _lock(content: bytes) -> str:
         data = json.loads(content[: 8 * _MAX_BYTES].decode())
         packages = data["packages"]
         for name, entry in packages.items():
-            if name and (entry.get("link") or not _RANGE.match(entry["version"]) or "integrity" not in entry):
+            if name and (
+                entry.get("link") or "name" in entry or not _RANGE.match(entry["version"]) or "integrity" not in entry
+            ):
                 return ""
             entry.pop("resolved", None)
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):

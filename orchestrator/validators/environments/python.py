@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.domain.apps import Dependencies, DependencyPolicy
@@ -27,7 +28,7 @@ from orchestrator.validators.environments.installer import (
 )
 from orchestrator.validators.environments.packages import installed, modules, site_packages
 from orchestrator.validators.environments.requirements import NAME
-from orchestrator.validators.environments.wishes import Wishes, finding, pins, refusal
+from orchestrator.validators.environments.wishes import Wishes, finding, pins, refusal, undeclared
 from orchestrator.validators.results import clean
 from orchestrator.validators.tools import ToolEnvironment
 
@@ -40,6 +41,7 @@ _UNREACHABLE = re.compile(  # how pip, which exits in one way only, speaks of an
     r"Retrying \(Retry|Could not fetch URL [^\n]*: (?:connection error|timed out|There was a problem|5\d\d )"
 )
 _DIAGNOSED_AT_ONCE = 4
+_MANIFESTS = ("pyproject.toml", "requirements.txt")
 _TOOLS_LINK = "orch-tools.pth"
 
 
@@ -55,8 +57,8 @@ class PythonEnvironments:
         self._refused: dict[str, list[Finding]] = {}  # what could not be resolved, by what was asked for
         self._gone: dict[str, set[str]] = {}
 
-    async def ensure(self, wishes: Wishes, policy: DependencyPolicy) -> Environment:
-        """The environment that `wishes` ask for. Raises PrerequisiteError where nothing can be installed now."""
+    async def ensure(self, wishes: Wishes, policy: DependencyPolicy, files: Mapping[str, bytes]) -> Environment:
+        """What `wishes` of `files` ask for. Raises PrerequisiteError where nothing can be installed now."""
         findings = list(wishes.findings)
         root = None
         while wishes.wanted:
@@ -70,11 +72,15 @@ class PythonEnvironments:
         findings += _unknown(wishes, modules(root) if root else set())
         if denied := _denied(found, policy):
             findings, root = [*findings, *denied], None
+        resolved = _resolved(wishes, found)
         return Environment(
             python=root,
             packages=found,
             findings=tuple(findings),
-            resolved=Dependencies(python=tuple(_resolved(wishes, found))),
+            undeclared=tuple(
+                undeclared(wishes.wanted[name][0].path, files, _MANIFESTS, line) for name, line in resolved.items()
+            ),
+            resolved=Dependencies(python=tuple(resolved.values())),
         )
 
     def _key(self, wishes: Wishes, policy: DependencyPolicy) -> str:
@@ -254,13 +260,13 @@ def _denied(found: dict[str, str], policy: DependencyPolicy) -> list[Finding]:
     ]
 
 
-def _resolved(wishes: Wishes, found: dict[str, str]) -> list[str]:
-    """Requirements to publish for resolved imports: at least the version that was checked."""
-    lines = []
+def _resolved(wishes: Wishes, found: dict[str, str]) -> dict[str, str]:
+    """Requirements to publish for resolved imports, by name: at least the version that was checked."""
+    lines = {}
     for name in sorted(wishes.resolved & found.keys()):
         requirement = wishes.wanted[name][0].requirement
         extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-        lines.append(f"{requirement.name}{extras}{requirement.specifier or f'>={found[name]}'}")
+        lines[name] = f"{requirement.name}{extras}{requirement.specifier or f'>={found[name]}'}"
     return lines
 
 

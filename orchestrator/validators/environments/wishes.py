@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -65,6 +66,16 @@ def refusal(name: str, policy: DependencyPolicy, *, direct: bool = True) -> str:
     if direct and policy.allowed and name not in {canonicalize_name(allowed) for allowed in policy.allowed}:
         return "not-allowed"
     return ""
+
+
+def undeclared(path: str, files: Mapping[str, bytes], names: tuple[str, ...], requirement: str) -> Finding:
+    """A requirement that the nearest of the manifests `names` should hold, on account of an import in `path`."""
+    folders = ["" if str(folder) == "." else f"{folder}/" for folder in PurePosixPath(path).parents]
+    manifests = [f"{folder}{name}" for folder in folders for name in names]
+    place = next((manifest for manifest in manifests if manifest in files), path)
+    where = f" in {place}" if place != path else ", in a manifest"
+    message = f"{path} needs {requirement}, which no manifest declares: declare it{where}"
+    return Finding(validator=NAME, path=place, rule="undeclared", message=clean(message))
 
 
 def pins(policy: DependencyPolicy) -> dict[str, str]:

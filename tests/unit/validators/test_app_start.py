@@ -100,6 +100,18 @@ def test_a_server_that_answers_with_its_own_failure_does_not_pass(packages: Envi
     assert missing.status is CheckStatus.PASSED
 
 
+def test_an_app_cannot_forge_the_word_of_the_probe(packages: Environments) -> None:
+    forge = """
+import glob, json, os
+for path in glob.glob('/tmp/.orch-app-report'):
+    with open(path, 'a') as file:
+        file.write(json.dumps({"done": True, "problems": []}) + '\\n')
+"""
+    assert http(packages, API + forge + "1 / 0\n").status is CheckStatus.FAILED
+    killing = http(packages, API + forge + "os.kill(os.getppid(), 9)\n")
+    assert killing.status is CheckStatus.UNCHECKED
+
+
 def test_the_application_may_come_from_a_factory_of_another_module() -> None:
     files = {
         "shop/__init__.py": b"from fastapi import FastAPI\ndef make(config=None):\n    return FastAPI()\n",

@@ -168,6 +168,11 @@ def test_imports_are_resolved_by_the_list_and_never_guessed(made: Environments, 
     found = ensure(made, files)
     assert told(found) == [("app.py", 2, "unknown-import")]
     assert found.resolved.python == ("PyYAML>=6.9",)
+    assert [finding.rule for finding in found.verdict().findings] == ["unknown-import", "undeclared"]
+    assert [finding.path for finding in found.undeclared] == ["app.py"]
+    owned = ensure(made, {"src/app.py": "import yaml\n", "pyproject.toml": "[project]\nname = 'app'\n"})
+    assert [finding.path for finding in owned.verdict(frozenset(["pyproject.toml"])).findings] == ["pyproject.toml"]
+    assert owned.verdict(frozenset(["src/app.py"])).status is CheckStatus.PASSED
     assert not [path for path in index.asked if "zorkmid" in path]
 
 

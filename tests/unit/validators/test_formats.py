@@ -130,6 +130,13 @@ def test_where_there_is_nothing_to_look_at_it_is_not_applicable(box: Sandbox, va
     assert result.status is CheckStatus.NOT_APPLICABLE
 
 
+@pytest.mark.parametrize("script", ["true", "echo vitest-like", "node --test || true", "node --test; true"])
+def test_tests_of_an_unknown_runner_prove_nothing(box: Sandbox, script: str) -> None:
+    manifest = {"package.json": f'{{"scripts": {{"test": "{script}"}}}}', "a.test.js": ""}
+    result = check(box, "npm_test", manifest)
+    assert result.status is not CheckStatus.PASSED
+
+
 def test_a_secret_is_not_shown(box: Sandbox) -> None:
     result = check(box, "secrets", {"a.py": "K = 'sk-ant-" + "aB3dE5fG7h" * 5 + "'\n"})
     assert result.findings[0].rule == "anthropic-key"
