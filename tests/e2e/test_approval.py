@@ -105,8 +105,8 @@ def at_terminal(theatre: Theatre, terminals: list[Terminal], extra: dict[str, st
     """A `start` whose plan is shown to a person, who is then asked."""
     theatre.play(PROJECT.reply)
     folder = theatre.installation.folder / f"at-terminal-{len(theatre.vendors.requests)}"
-    arguments = ("start", "-p", "A tool", "-c", "It is done", "-o", str(folder), "-N", "--approve", "plan", "--json")
-    arguments += ("--no-enhance", "--no-advise")
+    arguments = ["start", "-p", "A tool", "-c", "It is done", "-o", str(folder), "-N", "--approve", "plan", "--json"]
+    arguments += ["--no-enhance", "--no-advise"]
     terminal = Terminal(theatre.installation, *arguments, extra=extra)
     terminals.append(terminal)
     shown = terminal.read_until("Approve this plan?")
