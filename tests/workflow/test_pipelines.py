@@ -512,3 +512,15 @@ async def test_a_cancelled_run_goes_on(opened: Opened) -> None:
         assert await run.value(view.outputs["g_output"]) == {"a": "a", "b": "b"}
     assert view.status is ProjectStatus.SUCCESS
     assert cast.steps() == ["a", "b", "b", "c"]
+
+
+async def test_a_failed_step_keeps_its_model_and_its_tokens(opened: Opened) -> None:
+    cast = Cast(lambda vendor, request: "this is no JSON")
+    schema = {"type": "object"}
+    async with opened(cast) as house:
+        _, view = await house.play(run_spec({"steps": [llm("a", "say it", response_schema=schema)]}))
+    failed = step_of(view, "a")
+    assert (failed.status, failed.model, failed.attempts) == ("FAILED", "alpha:one", 2)
+    assert failed.input_tokens >= len("say it")
+    assert failed.spent_micro == view.spent_micro > 0
+    assert failed.reason
