@@ -26,7 +26,7 @@ from orchestrator.validators.environments.installer import (
     remove,
     size_of,
 )
-from orchestrator.validators.environments.packages import installed, modules, site_packages
+from orchestrator.validators.environments.packages import brought_along, installed, modules, site_packages
 from orchestrator.validators.environments.requirements import NAME
 from orchestrator.validators.environments.wishes import Wishes, finding, pins, refusal, undeclared
 from orchestrator.validators.results import clean
@@ -72,7 +72,7 @@ class PythonEnvironments:
         findings += _unknown(wishes, modules(root) if root else set())
         if denied := _denied(found, policy):
             findings, root = [*findings, *denied], None
-        resolved = _resolved(wishes, found)
+        resolved = _resolved(wishes, found, root)
         return Environment(
             python=root,
             packages=found,
@@ -260,10 +260,18 @@ def _denied(found: dict[str, str], policy: DependencyPolicy) -> list[Finding]:
     ]
 
 
-def _resolved(wishes: Wishes, found: dict[str, str]) -> dict[str, str]:
-    """Requirements to publish for resolved imports, by name: at least the version that was checked."""
+def _resolved(wishes: Wishes, found: dict[str, str], root: Path | None) -> dict[str, str]:
+    """Requirements to publish for resolved imports, by name: at least the version that was checked.
+
+    What declared packages bring along needs no declaration of its own: pydantic comes with FastAPI.
+    """
+    if root is None:
+        return {}
+    declared = (
+        item.requirement for name, items in wishes.wanted.items() if name not in wishes.resolved for item in items
+    )
     lines = {}
-    for name in sorted(wishes.resolved & found.keys()):
+    for name in sorted((wishes.resolved & found.keys()) - brought_along(root, declared)):
         requirement = wishes.wanted[name][0].requirement
         extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
         lines[name] = f"{requirement.name}{extras}{requirement.specifier or f'>={found[name]}'}"

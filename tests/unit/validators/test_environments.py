@@ -176,6 +176,15 @@ def test_imports_are_resolved_by_the_list_and_never_guessed(made: Environments, 
     assert not [path for path in index.asked if "zorkmid" in path]
 
 
+def test_what_a_declared_package_brings_along_needs_no_declaration(made: Environments, index: LocalIndex) -> None:
+    needs = ("PyYAML>=1", "tinydep; extra == 'more'", "no-such-thing; python_version < '3'")
+    index.add(wheel("bringer", "1.0", {"bringer.py": ""}, needs))
+    files = {"requirements.txt": "bringer\n", "app.py": "import bringer, yaml\n"}
+    found = ensure(made, files)
+    assert (found.findings, found.undeclared, found.resolved.python) == ((), (), ())
+    assert "pyyaml" in found.packages
+
+
 def test_a_declared_package_may_bring_modules_of_any_name(made: Environments, index: LocalIndex) -> None:
     index.add(wheel("odd-name", "1.0", {"quite_another.py": ""}))
     found = ensure(made, {"requirements.txt": "odd-name\n", "a.py": "import quite_another\n"})
