@@ -64,7 +64,7 @@ class TaskFailed(ProjectEvent):
 
 
 class BudgetWarning(ProjectEvent):
-    """A phase has used up its share of the budget once, or a second time; `phase` is "total" for the whole budget."""
+    """A phase has used up its share of the budget, or twice that; `phase` "total": 80 or 95 % of all is used."""
 
     phase: str
     spent_usd: float

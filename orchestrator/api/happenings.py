@@ -20,9 +20,11 @@ from orchestrator.client.resuming import ENDED
 from orchestrator.client.watching import Runs, follow
 from orchestrator.contracts.project import Event, ProjectView, TaskView
 from orchestrator.domain.money import usd
-from orchestrator.domain.phases import BudgetPhase, phase_of, phase_spends
+from orchestrator.domain.phases import BudgetPhase, crossed, phase_of, phase_spends
 from orchestrator.domain.steps import FINAL, USABLE, TaskStatus
 from orchestrator.domain.tasks import Stage
+
+TOTAL = "total"  # the whole budget, where phases are told apart
 
 
 async def happenings(client: Runs, project_id: str) -> AsyncGenerator[Event | ProjectView, None]:
@@ -80,7 +82,7 @@ class Translator:
     _completed: bool = False
     _seen: dict[str, _Seen] = field(default_factory=dict)
     _authors: dict[str, str] = field(default_factory=dict)
-    _warned: set[tuple[str, int]] = field(default_factory=set)
+    _warned: set[str] = field(default_factory=set)
 
     def of_event(self, event: Event) -> None:
         """A line of the log: hooks of what no state tells."""
@@ -144,22 +146,21 @@ class Translator:
             )
 
     def _warnings(self, view: ProjectView) -> list[ProjectEvent]:
-        """Each phase that has used its share up, once for each time; the whole budget at 95 percent."""
-        caps = {
-            each.phase.value: (each.spent_micro, each.cap_micro) for each in phase_spends(spent(view), view.max_micro)
-        }
-        committed = view.spent_micro + view.uncertain_micro
-        caps["total"] = (committed, view.max_micro * 95 // 100)
+        """The lines that spending has reached since the last view: shares of phases, and the whole budget."""
+        spends = phase_spends(spent(view), view.max_micro)
+        figures = {spend.phase.value: (spend.spent_micro, spend.cap_micro) for spend in spends}
+        figures[TOTAL] = (sum(spend.spent_micro for spend in spends), view.max_micro)
         found: list[ProjectEvent] = []
-        for phase, (spent_micro, cap_micro) in caps.items():
-            times = min(2, spent_micro // cap_micro) if cap_micro else 0
-            if times and (phase, times) not in self._warned:
-                self._warned.add((phase, times))
-                told = {"spent": usd(spent_micro), "cap": usd(cap_micro), "ratio": spent_micro / cap_micro}
-                found.append(
-                    BudgetWarning(phase=phase, spent_usd=told["spent"], cap_usd=told["cap"], ratio=told["ratio"])
-                )
-                self.hooks.fire(EventType.BUDGET_WARNING, phase=phase, **told)
+        for line in crossed(spends, view.max_micro):
+            if line.name in self._warned:
+                continue
+            self._warned.add(line.name)
+            phase = line.name.split("@")[0]
+            spent_micro, cap_micro = figures[phase]
+            told = {"spent": usd(spent_micro), "cap": usd(cap_micro), "ratio": spent_micro / cap_micro}
+            warning = BudgetWarning(phase=phase, spent_usd=told["spent"], cap_usd=told["cap"], ratio=told["ratio"])
+            found.append(warning)
+            self.hooks.fire(EventType.BUDGET_WARNING, phase=phase, **told)
         return found
 
 

@@ -14,7 +14,7 @@ from orchestrator.client.project_shape import (
     ProjectSection,
     ProjectShape,
 )
-from orchestrator.client.user_files import UserFiles
+from orchestrator.client.user_files import UserFiles, inside
 from orchestrator.contracts.project import OnExhausted
 from orchestrator.domain.apps import ArchitectureWishes, DependencyPolicy, EnhanceMode, UserCommand
 from orchestrator.domain.base import Frozen
@@ -173,8 +173,8 @@ class _Meaning:
             yield given.policy(unnamed)
 
     def _policy_file(self, path: FieldPath, name: str) -> Iterator[Policy]:
-        file = self._folder / Path(name).expanduser()
-        if not file.is_file():
+        file = inside(self._folder, name)
+        if file is None or not file.is_file():
             self._document.complain(path, f"there is no file {name[:_NAME_CHARS]!r} beside the project file")
             return
         document = read_document(file, nulls=False)

@@ -164,7 +164,7 @@ class OutputSection(Section):
 
 
 OwnPolicies = Annotated[
-    Annotated[str, Tag(VALUE)] | Annotated[PolicySection, Tag(MAPPING)],
+    Annotated[OwnPath, Tag(VALUE)] | Annotated[PolicySection, Tag(MAPPING)],
     Discriminator(form),
 ]
 
@@ -214,7 +214,7 @@ class ProjectShape(Section):
     """Your own files and folders, from beside the project file, that are part of the software from the start."""
     dependencies: DependenciesSection = DependenciesSection()
     policies: (
-        Annotated[Annotated[str, Tag(VALUE)] | Annotated[tuple[OwnPolicies, ...], Tag(LIST)], Discriminator(form)]
+        Annotated[Annotated[OwnPath, Tag(VALUE)] | Annotated[tuple[OwnPolicies, ...], Tag(LIST)], Discriminator(form)]
         | None
     ) = None
     """Which models may be asked: policies, or names of files with policies."""

@@ -21,6 +21,12 @@ _KEY_ENDINGS = (".pem", ".key", ".p12", ".pfx")
 _LEFT_OUT = {"__pycache__", "node_modules", "results"}  # and whatever begins with a dot
 
 
+def inside(folder: Path, name: str) -> Path | None:
+    """The file or folder `name` of `folder`; None where links lead out of it. Raises UnsafePathError, a ValueError."""
+    place = folder / normalise_path(name.rstrip("/"))
+    return place if place.resolve().is_relative_to(folder.resolve()) else None
+
+
 class UserFiles:
     """Collects files below `folder`. `complain(index, words)` is told what is wrong with an entry."""
 
@@ -40,9 +46,8 @@ class UserFiles:
         return self._found
 
     def _take(self, path: str, source: str) -> None:
-        wanted = normalise_path(source.rstrip("/"))
-        place = self._folder / wanted
-        if not place.resolve().is_relative_to(self._folder):
+        place = inside(self._folder, source)
+        if place is None:
             raise ValueError(f"{source!r} leads out of the folder of the project file")
         if place.is_dir():
             below = path.rstrip("/")

@@ -133,8 +133,10 @@ def test_each_share_of_the_budget_is_warned_of_once() -> None:
     (warning,) = translator.of_view(half)
     assert warning.data == {"phase": "planning", "spent_usd": 0.05, "cap_usd": 0.05, "ratio": 1.0}
     assert translator.of_view(half) == []
-    nearly = view(ProjectStatus.RUNNING, spent_by_stage={"plan": 100_000}, spent_micro=950_000)
-    assert [event.data["phase"] for event in translator.of_view(nearly)] == ["planning", "total"]
+    nearly = view(ProjectStatus.RUNNING, spent_by_stage={"plan": 100_000, "generate": 850_000}, spent_micro=950_000)
+    lines = translator.of_view(nearly)
+    assert [event.data["phase"] for event in lines] == ["planning", "generation", "total", "total"]
+    assert lines[-1].data["ratio"] == 0.95
     assert heard.named(EventType.BUDGET_WARNING)[0] == {"phase": "planning", "spent": 0.05, "cap": 0.05, "ratio": 1.0}
 
 

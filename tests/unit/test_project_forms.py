@@ -119,6 +119,8 @@ def test_whatever_a_file_says_is_read_or_told_with_its_place(tmp_path: Path, con
         ("app_type: cli\narchitecture: {app_type: cli}\n", "2:16: architecture.app_type: is said by"),
         ("no_enhance: true\nenhance: ask\n", "1:1: no_enhance: is said by 'enhance' already"),
         ("policies: none.yaml\n", "1:11: policies: there is no file 'none.yaml' beside"),
+        ("policies: ../p.yaml\n", "1:11: policies: '..' in the path"),
+        ("policies: [/etc/passwd]\n", "1:12: policies[0]: absolute path"),
         ("policies: [{name: x}]\n", "1:12: policies[0]: has no rule; known rules: allowed_vendors"),
         ("policy: {allowed_vendors: []}\n", "1:27: policy.allowed_vendors: is empty; name at least one"),
         ("policy: {allowed_vendors: [v], enforcement_mode: soft}\n", "so only 'hard' makes sense"),
