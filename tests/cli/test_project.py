@@ -30,7 +30,7 @@ SLOW = {"ORCH_SIM_LATENCY_MS": "700"}
 PRICED = {**FAST, "ORCH_SIM_PRICE_SCALE": "1"}
 KEYS = {
     "project_id", "workflow_id", "status", "spent_usd", "uncertain_usd", "reserved_usd", "max_usd", "quality_score",
-    "calls", "elapsed_s", "output_dir", "simulated", "reason", "tasks",
+    "calls", "elapsed_s", "output_dir", "simulated", "reason", "architecture", "criteria", "tasks",
 }  # fmt: skip
 TASK_KEYS = {
     "id", "title", "type", "status", "score", "model", "reviewer", "iterations", "spent_usd", "files",
