@@ -6,6 +6,7 @@ from orchestrator.catalog import ROUTING, catalog_here
 from orchestrator.catalog.simulated import SIMULATED_ROUTING
 from orchestrator.client.facade import Orchestrator
 from orchestrator.client.spec import ProjectRequest, build_spec, new_project_id, parse_app_type, parse_text
+from orchestrator.client.watching import ended
 from orchestrator.contracts.project import ProjectSpec
 from orchestrator.domain.apps import AppType, Architecture, ArchitectureWishes
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
@@ -15,7 +16,6 @@ from orchestrator.settings import Settings, load_settings
 logger = logging.getLogger(__name__)
 
 _TIME_LIMIT_S = 900.0
-_POLL_S = 1.0
 
 
 class ArchitectureAdvisor:
@@ -44,8 +44,7 @@ class ArchitectureAdvisor:
         spec = advice_spec(settings, text, criteria.strip(), app_type=wanted, max_micro=self._max_micro)
         client = await Orchestrator.connect(settings, logger.info)
         await client.start(spec)
-        while (view := await client.wait_closed(spec.project_id, _POLL_S)) is None:
-            await client.heal()
+        view = await ended(client, spec.project_id)
         if view.architecture is None:
             raise PrerequisiteError(f"nobody advised an architecture: {view.reason}")
         return view.architecture

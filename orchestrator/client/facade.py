@@ -24,7 +24,7 @@ from orchestrator.artifacts.export import export_manifest
 from orchestrator.artifacts.html_report import HTML_REPORT_NAME
 from orchestrator.artifacts.manifest import write_draft
 from orchestrator.artifacts.store import ArtifactStore
-from orchestrator.catalog import ROUTING, load_catalog
+from orchestrator.catalog import load_catalog
 from orchestrator.client.connection import connect, connect_embedded, ensure_services
 from orchestrator.client.namespace import has_search_attributes
 from orchestrator.client.pipelines import PipelineOutput, PipelineRuns, Site
@@ -33,6 +33,7 @@ from orchestrator.client.reading import ProjectRow, RunReader
 from orchestrator.client.resuming import ResumeChanges, check_resumable, resumed_input
 from orchestrator.client.rpc import RPC_TIMEOUT, UPDATE_TIMEOUT, rpc_errors
 from orchestrator.client.similar import Similar, fingerprint, keywords, similar_to
+from orchestrator.client.watching import ended
 from orchestrator.contracts.messages import UPDATES, Request
 from orchestrator.contracts.names import (
     MEMO_FINGERPRINT,
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
     from orchestrator.pipelines.pipeline import Pipeline
 
 _EMBEDDED_TASK_TIMEOUT = timedelta(seconds=5)  # then another worker gets a dead one's task
-_HEAL_S = 1.0
 _SUMMARY_CHARS = 100
 _SIMILAR_AMONG = 200  # the latest projects
 _NO_OPERATOR = (RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED)
@@ -215,9 +215,7 @@ class Orchestrator:
         embedded, models = self._settings.embedded, load_catalog(self._settings)
         spec = build_run(pipeline, inputs, models=models, embedded=embedded, max_micro=max_micro, mock=mock)
         run_id = await self.pipelines.start(spec)
-        while (view := await self.pipelines.wait_closed(run_id, _HEAL_S)) is None:
-            await self.heal()
-        return await self.pipelines.output(view)
+        return await self.pipelines.output(await ended(self.pipelines, run_id))
 
     async def pause(self, project_id: str, reason: str = "", by: str = "") -> None:
         """Starts no new calls; those in flight finish. Raises UserInputError where the project has ended."""
@@ -252,7 +250,7 @@ class Orchestrator:
         view = await self.view(project_id)
         check_resumable(project_id, view.status, changes)
         spec, state = await self._reader.stored.written(project_id)
-        spec = spec.model_copy(update={"models": load_catalog(self._settings), "routing": ROUTING})
+        spec = spec.model_copy(update={"models": load_catalog(self._settings)})
         unbooked = await self._reader.stored.unbooked(project_id, state)
         run_input = resumed_input(spec, state, changes, unbooked)
         if self._settings.embedded:

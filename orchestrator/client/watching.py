@@ -82,6 +82,23 @@ async def follow(
         progress.close()
 
 
+async def ended(client: RunsOf[View], run_id: str) -> View:
+    """The result of a run that nobody watches, as `follow` waits for it."""
+    return await follow(client, run_id, _Silence())
+
+
+class _Silence:
+    """Progress that nobody sees."""
+
+    def event(self, event: Event) -> None: ...
+
+    def view(self, view: object) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
 async def _keep_alive(client: RunsOf[View], progress: ProgressOf[View]) -> None:
     """Look after server and worker once a second; each new trouble is said once."""
     trouble = ""

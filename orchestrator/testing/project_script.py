@@ -94,7 +94,7 @@ class ProjectScript(Frozen):
                     validators=list(task.validators),
                 )
                 for task in self.tasks
-            ]
+            ],
         )
 
     def ideal_s(self) -> float:
