@@ -53,12 +53,11 @@ def test_a_project_file_names_policies(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
-        ("policies:\n  - {blocked_vendors: [a]}", "2:5: policies[0]: has no name"),
         ("policies:\n  - {name: p}", "2:5: policies[0]: has no rule"),
         ("policies:\n  - {name: p, allowed_vendors: []}", "is empty; name at least one"),
         ("policies:\n  - {name: p, blocked_models: [x]}", "unknown model 'x'"),
         ("policies:\n  - {name: p, blocked_vendor: [x]}", "did you mean 'blocked_vendors'?"),
-        ("policies: {name: p}", "must be a list"),
+        ("policies: {name: p}", "1:11: policies: must not be a mapping"),
     ],
 )
 def test_mistakes_are_named_with_their_place(tmp_path: Path, text: str, wrong: str) -> None:
