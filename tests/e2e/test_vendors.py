@@ -28,8 +28,8 @@ def test_costs_are_what_the_vendors_count(theatre: Theatre) -> None:
     assert result["calls"] == len(theatre.requests)
     totals = summary(result)
     assert sum(micro(amount) for amount in totals["stages_usd"].values()) == micro(result["spent_usd"])
-    planning = micro(totals["stages_usd"]["plan"])
-    assert planning + sum(micro(task["spent_usd"]) for task in result["tasks"]) == micro(result["spent_usd"])
+    of_the_project = sum(micro(totals["stages_usd"][stage]) for stage in ("plan", "judge"))
+    assert of_the_project + sum(micro(task["spent_usd"]) for task in result["tasks"]) == micro(result["spent_usd"])
     for task in result["tasks"]:
         assert task["model"].split(":")[0] != task["reviewer"].split(":")[0]
 
