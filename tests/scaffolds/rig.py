@@ -88,6 +88,10 @@ class Software:
         """What uv printed."""
         return self.run(f"{shlex.quote(_uv())} {arguments}")
 
+    def add(self, *requirements: str) -> None:
+        """Install these into the environment too."""
+        self.run(f"{_uv()} pip install --quiet --python .venv/bin/python", *requirements)
+
     def _install_node(self) -> None:
         manifests = [(self.folder / name).read_bytes() for name in ("package.json", "package-lock.json")]
         stored = CACHE / "node" / hashlib.sha256(b"\0".join(manifests)).hexdigest()[:16]
