@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from orchestrator.domain.tasks import Stage as ModelStage
 from orchestrator.testing.installation import Installation, Outcome
 from orchestrator.testing.project_script import ProjectScript
 from orchestrator.testing.vendor_server import FakeVendorServer
@@ -36,7 +37,8 @@ class Stage:
             "--concurrency", "12", "--json", "--no-input", "--no-enhance",
         )  # fmt: skip
         ended_s = time.time()
-        requests = self._vendors.requests[first:]
+        # The judge of the criteria is asked after the tools have checked everything, which is not the time of calls.
+        requests = [record for record in self._vendors.requests[first:] if record.request.stage != ModelStage.JUDGE]
         first_s = min(record.started_s for record in requests)
         last_s = max(record.ended_s or record.started_s for record in requests)
         return Run(
