@@ -5,6 +5,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.calls import CallResult
     from orchestrator.contracts.pipeline import (
+        MOCK_VENDOR,
         PipelineMemory,
         PipelineRunSpec,
         Prepared,
@@ -112,11 +113,16 @@ class PipelineContext(CallContext):
         return bool(models) and models[0].simulated
 
     def ranking(self, step: str) -> tuple[ModelSpec, ...]:
-        """The step's own model and its fallbacks, those that can be asked; without any key, simulated ones for them."""
+        """The step's own model and its fallbacks, those that can be asked; without any key, simulated ones for them.
+
+        Where there is a key, a pipeline that names only models of other vendors fails: nobody asked for a simulation.
+        """
+        pretended = {MOCK_VENDOR, *(model.vendor for model in self.spec.models if model.simulated)}
         chosen = self.spec.choices[step]
         usable = {model.id: model for model in self.models()}
         own = tuple(usable[name] for name in chosen if name in usable)
-        return own or (tuple(usable.values())[: len(chosen)] if self.simulated() else ())
+        keyless = self.simulated() and set(self.vendors()) <= pretended
+        return own or (tuple(usable.values())[: len(chosen)] if keyless else ())
 
     # Facts
 

@@ -398,6 +398,8 @@ async def test_without_a_real_vendor_simulated_models_stand_in(opened: Opened) -
     async with opened(cast) as house:
         _, view = await house.play(run_spec({"steps": [llm("a")]}, models=stand_ins, choices=unknown))
         _, real = await house.play(run_spec({"steps": [llm("a")]}, choices=unknown))
+        _, keyed = await house.play(run_spec({"steps": [llm("a")]}, models=stand_ins[:1], choices=unknown))
+    assert keyed.status is ProjectStatus.SYSTEM_FAILURE, "another vendor has a key: nobody asked for a simulation"
     assert view.simulated
     assert view.status is ProjectStatus.SUCCESS
     assert real.status is ProjectStatus.SYSTEM_FAILURE
