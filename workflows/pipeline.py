@@ -94,6 +94,8 @@ class PipelineWorkflow:
             ctx.state.prepared = ctx.state.prepared.model_copy(update={"vendors": found.vendors})
             return
         ctx.state.prepared = found
+        for model in spec.unpriced:
+            ctx.note(f"the price of {model} is not known: its calls are not counted in what was spent")
         # From here on the inputs are in the store: continue-as-new does not carry them.
         ctx.spec = spec.model_copy(update={"inputs": {}})
         ctx.advance(start(ctx.plan, ctx.prepared.inputs, ctx.clock_s()))

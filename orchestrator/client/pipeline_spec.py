@@ -47,6 +47,7 @@ def build_run(
     choices: dict[str, tuple[str, ...]] = {}
     chosen: dict[str, ModelSpec] = {}
     wrong: list[str] = []
+    unpriced: list[str] = []
     for step in all_steps(spec.steps):
         if not isinstance(step, LlmStep):
             continue
@@ -58,6 +59,8 @@ def build_run(
             elif cap is not None and not model.prices:
                 wrong.append(f"step {step.name!r}: the price of {model.id} is not known, so that no budget can hold")
             else:
+                if not model.prices:
+                    unpriced.append(model.id)
                 chosen[model.id] = model if model.prices else model.model_copy(update={"prices": _FREE})
                 own.append(model.id)
         choices[step.name] = tuple(dict.fromkeys(own))
@@ -70,6 +73,7 @@ def build_run(
         inputs=inputs,
         max_micro=NO_CAP_MICRO if cap is None else cap,
         models=(*chosen.values(), *simulated),
+        unpriced=tuple(dict.fromkeys(unpriced)),
         choices=choices,
         timeouts=EMBEDDED_TIMEOUTS if embedded else CLUSTER_TIMEOUTS,
         continue_after_events=EMBEDDED_CONTINUE_AFTER_EVENTS if embedded else CLUSTER_CONTINUE_AFTER_EVENTS,

@@ -29,6 +29,7 @@ class PipelineRunSpec(Frozen):
     max_micro: int = NO_CAP_MICRO
     models: tuple[ModelSpec, ...] = ()
     choices: dict[str, tuple[str, ...]] = {}  # by llm step: ids of its model and its fallbacks, in order
+    unpriced: tuple[str, ...] = ()  # models whose price is not known: their calls are booked as nothing
     policies: tuple[Policy, ...] = ()
     timeouts: Timeouts = Timeouts()
     continue_after_events: int = 4000

@@ -50,6 +50,7 @@ def test_models_are_resolved_once_and_only_those_that_may_be_asked_go_along() ->
     assert spec.choices == {"a": ("alpha:one", "alpha:free")}
     assert {each.id for each in spec.models} == {"alpha:one", "alpha:free", "alpha:sim"}
     assert all(each.prices for each in spec.models)  # without a budget, an unknown price is none
+    assert spec.unpriced == ("alpha:free",)
     assert spec.max_micro == NO_CAP_MICRO
     assert not spec.capped
     assert spec.run_id.startswith("some-pipeline-")

@@ -398,7 +398,9 @@ async def test_without_a_real_vendor_simulated_models_stand_in(opened: Opened) -
     async with opened(cast) as house:
         _, view = await house.play(run_spec({"steps": [llm("a")]}, models=stand_ins, choices=unknown))
         _, real = await house.play(run_spec({"steps": [llm("a")]}, choices=unknown))
+        _, unpriced = await house.play(run_spec({"steps": [llm("a")]}, unpriced=("alpha:one",)))
         _, keyed = await house.play(run_spec({"steps": [llm("a")]}, models=stand_ins[:1], choices=unknown))
+    assert unpriced.notes == ("the price of alpha:one is not known: its calls are not counted in what was spent",)
     assert keyed.status is ProjectStatus.SYSTEM_FAILURE, "another vendor has a key: nobody asked for a simulation"
     assert view.simulated
     assert view.status is ProjectStatus.SUCCESS
