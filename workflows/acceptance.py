@@ -1,7 +1,5 @@
 """Success criteria one by one: those that no tool decides are judged by a model once the tools are content."""
 
-from collections import Counter
-
 from pydantic import TypeAdapter
 from temporalio import workflow
 
@@ -9,15 +7,9 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.calls import ContextDraft, PromptParts
     from orchestrator.contracts.tools import CheckOutcome
     from orchestrator.domain.calls import GiveUp
-    from orchestrator.domain.criteria import (
-        CriterionResult,
-        criteria_findings,
-        open_numbers,
-        unmet,
-        with_judgements,
-    )
+    from orchestrator.domain.criteria import CriterionResult, criteria_findings, open_numbers, with_judgements
     from orchestrator.domain.findings import Finding
-    from orchestrator.domain.integration import ProjectCheck
+    from orchestrator.domain.integration import ProjectCheck, main_author, with_criteria
     from orchestrator.domain.routing import Work
     from orchestrator.domain.tasks import PROJECT, Stage, TaskType
 
@@ -36,22 +28,12 @@ async def accept(ctx: RunContext, check: ProjectCheck, outcome: CheckOutcome) ->
         return check.model_copy(update={"criteria": criteria})
     if open_numbers(criteria):
         criteria = await _judged(ctx, criteria, outcome)
-    missed, undecided = unmet(criteria), open_numbers(criteria)
     ctx.emit("criteria", f"{sum(one.met is True for one in criteria)} of {len(criteria)} criteria hold")
-    found: dict[str, object] = {"criteria": criteria}
-    if missed:
-        findings = criteria_findings(missed)
-        found |= {
-            "passed": False,
-            "findings": len(findings),
-            "summary": f"{len(missed)} criteria do not hold, first: {missed[0].text}"[:200],
-            "detail": await store_text(ctx, _FINDINGS.dump_json(findings).decode(), "criteria that do not hold"),
-            "paths": tuple(dict.fromkeys(finding.path for finding in findings if finding.path)),
-        }
-    if undecided:
-        doubt = f"nobody could tell whether this holds: {criteria[undecided[0] - 1].text}"
-        found["unchecked"] = "; ".join(filter(None, (check.unchecked, doubt)))[:200]
-    return check.model_copy(update=found)
+    judged = with_criteria(check, criteria)
+    if judged.passed:
+        return judged
+    findings = _FINDINGS.dump_json(criteria_findings(criteria)).decode()
+    return judged.model_copy(update={"detail": await store_text(ctx, findings, "criteria that do not hold")})
 
 
 async def _judged(
@@ -70,8 +52,7 @@ async def _judged(
             *(ContextDraft(task=PROJECT, title="files that no task wrote", draft=draft) for draft in base(ctx)),
         ),
     )
-    authors = Counter(best.author for _, best in versions)
-    author = max(authors, key=lambda name: (authors[name], name), default="")
+    author = main_author(state.tasks)
     work = Work(task=PROJECT, type=TaskType.EVALUATION, stage=Stage.JUDGE, author=author)
     result = await call_model(ctx, work, parts, generation=state.generation, iteration=state.integration.round + 1)
     if isinstance(result, GiveUp):

@@ -1,10 +1,11 @@
 """Whole-project checks and repair rounds: what to do next, and whether a round helped."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from orchestrator.domain.base import Frozen
-from orchestrator.domain.criteria import CriterionResult
+from orchestrator.domain.criteria import CriterionResult, open_numbers, unmet
 from orchestrator.domain.refs import BlobRef, DraftRef
 from orchestrator.domain.schedule import upstream
 from orchestrator.domain.steps import TaskState
@@ -45,6 +46,32 @@ class ProjectCheck(Frozen):
     detail: BlobRef | None = None  # JSON list of Finding
     paths: tuple[str, ...] = ()
     criteria: tuple[CriterionResult, ...] = ()
+
+
+def with_criteria(check: ProjectCheck, criteria: tuple[CriterionResult, ...]) -> ProjectCheck:
+    """The check together with the verdict on each criterion: it passes only if none of them is known not to hold.
+
+    `detail` stays that of the tools: the findings of unmet criteria (`criteria_findings`) are for the store.
+    """
+    missed, undecided = unmet(criteria), open_numbers(criteria)
+    found: dict[str, object] = {"criteria": criteria}
+    if missed:
+        found |= {
+            "passed": False,
+            "findings": len(missed),
+            "summary": f"{len(missed)} criteria do not hold, first: {missed[0].text}"[:200],
+            "paths": tuple(dict.fromkeys(one.file for one in missed if one.file)),
+        }
+    if undecided:
+        doubt = f"nobody could tell whether this holds: {criteria[undecided[0] - 1].text}"
+        found["unchecked"] = "; ".join(filter(None, (check.unchecked, doubt)))[:200]
+    return check.model_copy(update=found)
+
+
+def main_author(states: Mapping[str, TaskState]) -> str:
+    """The model that wrote the most results; empty where there are none."""
+    authors = Counter(state.best.author for state in states.values() if state.best)
+    return max(authors, key=lambda name: (authors[name], name), default="")
 
 
 class Integration(Frozen):
