@@ -2,77 +2,23 @@
 
 import sys
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from cli.pipeline_results import spending
-from cli.progress import PlainProgress
+from cli.progress import LiveProgress, PlainProgress
 from cli.results import SIMULATED_NOTICE, duration, money
 from orchestrator.client.watching import ProgressOf
 from orchestrator.contracts.pipeline import PipelineView, StepView
-from orchestrator.contracts.project import Event
 from orchestrator.domain.text import one_line
 
 _STYLES = {"COMPLETED": "green", "SKIPPED": "dim", "FAILED": "red", "CANCELLED": "yellow", "RUNNING": "cyan"}
-_LOUD_EVENTS = ("breaker", "paused", "resumed", "task_retried")
 
 
 def pipeline_progress() -> ProgressOf[PipelineView]:
     """The live table where stderr is a terminal, plain lines elsewhere."""
-    return LivePipelineProgress() if sys.stderr.isatty() else PlainPipelineProgress()
-
-
-class PlainPipelineProgress:
-    """One line per event, fit for a log."""
-
-    def __init__(self) -> None:
-        self._lines = PlainProgress()
-
-    def event(self, event: Event) -> None:
-        """Time, step, what happened."""
-        self._lines.event(event)
-
-    def view(self, view: PipelineView) -> None:
-        """Lines tell events alone."""
-
-    def note(self, text: str) -> None:
-        """A line among the others."""
-        self._lines.note(text)
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
-
-class LivePipelineProgress:
-    """A table that is redrawn in place; events that the user must see scroll past above it."""
-
-    def __init__(self) -> None:
-        self._live: Live | None = None
-        self._console = Console(stderr=True, highlight=False)
-
-    def event(self, event: Event) -> None:
-        """Only what the table does not show."""
-        if event.kind.startswith(_LOUD_EVENTS):
-            self.note(f"{event.task} {event.kind.replace('_', ' ')} {one_line(event.text, 140)}".strip())
-
-    def view(self, view: PipelineView) -> None:
-        """Draw the table anew."""
-        if self._live is None:
-            self._live = Live(console=self._console, auto_refresh=False)
-            self._live.start()
-        self._live.update(screen(view, self._console.size.height), refresh=True)
-
-    def note(self, text: str) -> None:
-        """A line above the table."""
-        self._console.print(Text(text), soft_wrap=True)
-
-    def close(self) -> None:
-        """Leave the last table on the screen."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+    return LiveProgress(screen) if sys.stderr.isatty() else PlainProgress()
 
 
 def screen(view: PipelineView, height: int) -> Group:

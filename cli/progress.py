@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -14,13 +16,14 @@ from orchestrator.client.watching import Progress as Progress
 from orchestrator.contracts.project import Event, ProjectView, TaskView
 from orchestrator.domain.text import one_line
 
+View = TypeVar("View")
 _DONE_STYLES = {"COMPLETED": "green", "DEGRADED": "yellow", "FAILED": "red", "RUNNING": "cyan"}
-_LOUD_EVENTS = ("breaker", "paused", "resumed", "fallback", "uncertain")
+_LOUD_EVENTS = ("breaker", "paused", "resumed", "fallback", "uncertain", "task_retried")
 
 
 def progress_for_terminal() -> Progress:
     """The live table where stderr is a terminal, plain lines elsewhere."""
-    return LiveProgress() if sys.stderr.isatty() else PlainProgress()
+    return LiveProgress(screen) if sys.stderr.isatty() else PlainProgress()
 
 
 class PlainProgress:
@@ -32,7 +35,7 @@ class PlainProgress:
         subject = f"{one_line(event.task, 20)} " if event.task else ""
         say(f"{clock} {subject}{_text_of(event)}")
 
-    def view(self, view: ProjectView) -> None:
+    def view(self, view: object) -> None:
         """Lines tell events alone."""
 
     def note(self, text: str) -> None:
@@ -43,10 +46,14 @@ class PlainProgress:
         """Nothing is held open."""
 
 
-class LiveProgress:
-    """A table that is redrawn in place; events that the user must see scroll past above it."""
+class LiveProgress(Generic[View]):
+    """A table that is redrawn in place; events that the user must see scroll past above it.
 
-    def __init__(self) -> None:
+    `screen` draws a view for a terminal of so many lines.
+    """
+
+    def __init__(self, screen: Callable[[View, int], Group]) -> None:
+        self._screen = screen
         self._live: Live | None = None
         self._console = Console(stderr=True, highlight=False)
 
@@ -55,12 +62,12 @@ class LiveProgress:
         if event.kind.startswith(_LOUD_EVENTS):
             self.note(f"{event.task} {_text_of(event)}".strip())
 
-    def view(self, view: ProjectView) -> None:
+    def view(self, view: View) -> None:
         """Draw the table anew."""
         if self._live is None:
             self._live = Live(console=self._console, auto_refresh=False)
             self._live.start()
-        self._live.update(screen(view, self._console.size.height), refresh=True)
+        self._live.update(self._screen(view, self._console.size.height), refresh=True)
 
     def note(self, text: str) -> None:
         """A line above the table."""

@@ -110,7 +110,7 @@ def test_escapes_of_models_do_not_reach_the_terminal(capsys: pytest.CaptureFixtu
     drawn = io.StringIO()
     Console(file=drawn, width=300).print(screen(hostile, 40))
     PlainProgress().event(event(1, ESCAPES, task=ESCAPES))
-    LiveProgress().event(event(2, ESCAPES, kind="breaker_opened"))
+    LiveProgress(screen).event(event(2, ESCAPES, kind="breaker_opened"))
     block = result_block(hostile.model_copy(update={"status": ProjectStatus.CANCELLED}), None)
     written = capsys.readouterr()
     for text in (drawn.getvalue(), written.err, block.replace("\x1b[33m\x1b[1mCANCELLED\x1b[0m", "")):
