@@ -123,7 +123,7 @@ def test_pieces_are_valid_and_differ_where_texts_differ(texts: list[str]) -> Non
     pieces = [safe_piece(text.encode("utf-8", "replace").decode()) for text in texts]
     store = ArtifactStore.open("memory://")
     for piece in pieces:
-        asyncio.run(store.write_named(piece, b""))
+        asyncio.run(store.write_named(f"journal/{piece}", b""))
     if texts[0].encode("utf-8", "replace") != texts[1].encode("utf-8", "replace"):
         assert pieces[0] != pieces[1]
 
