@@ -2,12 +2,11 @@
 
 from orchestrator.catalog.entries import UNKNOWN_QUALITY, CatalogEntry, unsourced
 from orchestrator.domain.model import ModelSpec
-from orchestrator.domain.money import PriceTier
+from orchestrator.domain.money import FREE
 from orchestrator.settings import VendorSettings
 
 VENDOR = "ollama"
 MAX_OUTPUT_TOKENS = 8192
-_FREE = (PriceTier(input_micro=0, cached_input_micro=0, output_micro=0),)
 _DEFAULT_TAG = ":latest"
 
 
@@ -44,7 +43,7 @@ def _found(name: str, context_tokens: int) -> CatalogEntry:
         id=f"{VENDOR}:{model}",
         vendor=VENDOR,
         model=model,
-        prices=_FREE,
+        prices=FREE,
         context_tokens=context_tokens,
         max_output_tokens=min(MAX_OUTPUT_TOKENS, context_tokens // 2),
         quality=UNKNOWN_QUALITY,

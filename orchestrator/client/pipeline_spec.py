@@ -12,16 +12,15 @@ from orchestrator.client.spec import (
     new_project_id,
     parse_budget,
 )
-from orchestrator.contracts.pipeline import MOCK_VENDOR, NO_CAP_MICRO, PipelineRunSpec
+from orchestrator.contracts.pipeline import MOCK_VENDOR, PipelineRunSpec
 from orchestrator.domain.errors import UserInputError, UserInputErrors
 from orchestrator.domain.model import ModelSpec, find_model
-from orchestrator.domain.money import PriceTier
+from orchestrator.domain.money import FREE, NO_CAP_MICRO
 from orchestrator.domain.pipeline import InputSpec, InputType, LlmStep, PipelineSpec, all_steps
 from orchestrator.domain.pipeline_plan import PipelinePlan
 from orchestrator.pipelines.inputs import given
 from orchestrator.pipelines.validation import plan_of
 
-_FREE = (PriceTier(input_micro=0, cached_input_micro=0, output_micro=0),)
 _MOCK_CONTEXT_TOKENS = 10_000_000
 _MOCK_OUTPUT_TOKENS = 1_000_000
 
@@ -61,7 +60,7 @@ def build_run(
             else:
                 if not model.prices:
                     unpriced.append(model.id)
-                chosen[model.id] = model if model.prices else model.model_copy(update={"prices": _FREE})
+                chosen[model.id] = model if model.prices else model.model_copy(update={"prices": FREE})
                 own.append(model.id)
         choices[step.name] = tuple(dict.fromkeys(own))
     if wrong:
@@ -85,7 +84,7 @@ def _mocked(name: str) -> ModelSpec:
         id=f"{MOCK_VENDOR}:{name}",
         vendor=MOCK_VENDOR,
         model=name,
-        prices=_FREE,
+        prices=FREE,
         context_tokens=_MOCK_CONTEXT_TOKENS,
         max_output_tokens=_MOCK_OUTPUT_TOKENS,
         simulated=True,

@@ -6,6 +6,7 @@ from orchestrator.contracts.project import Timeouts
 from orchestrator.contracts.state import RunMemory
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.model import ModelSpec
+from orchestrator.domain.money import NO_CAP_MICRO
 from orchestrator.domain.outcome import ProjectStatus
 from orchestrator.domain.pipeline import LlmStep
 from orchestrator.domain.pipeline_attempts import Attempts
@@ -14,7 +15,6 @@ from orchestrator.domain.pipeline_state import Bound, PipelineState
 from orchestrator.domain.policy import Policy
 from orchestrator.domain.refs import BlobRef
 
-NO_CAP_MICRO = 10**15  # a run without a budget: a billion USD
 MOCK_VENDOR = "mock"  # answers without a model, see `--mock`
 PREVIEW_CHARS = 200
 _PROMPT_FRAME_BYTES = 100  # of a step's prompt: line ends, the words around the error of an earlier answer

@@ -37,6 +37,10 @@ class PriceTier(Frozen):
         return self.input_micro if self.cache_write_micro is None else self.cache_write_micro
 
 
+FREE = (PriceTier(input_micro=0, cached_input_micro=0, output_micro=0),)
+NO_CAP_MICRO = 10**15  # a run without a budget: a billion USD
+
+
 def usd(micro: int) -> float:
     """Micro-USD as a number of USD for display and JSON, exact to the micro-dollar."""
     return round(micro / MICRO_PER_USD, 6)

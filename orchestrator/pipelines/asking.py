@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from orchestrator.catalog import load_catalog, open_catalog
 from orchestrator.domain.errors import CallFailure, FailureKind, Fate
 from orchestrator.domain.model import ModelSpec, find_model
-from orchestrator.domain.money import PriceTier
+from orchestrator.domain.money import FREE
 from orchestrator.domain.pipeline import LlmStep
 from orchestrator.domain.text import one_line
 from orchestrator.pipelines.mock import estimated_usage, mock_answer
@@ -22,7 +22,6 @@ from orchestrator.settings import Settings, load_settings
 ModelFunction = Callable[[str, str, dict[str, Any]], str | Awaitable[str]]
 """Takes the model's name, the prompt and all variables; gives the answer."""
 
-_FREE = (PriceTier(input_micro=0, cached_input_micro=0, output_micro=0),)
 _UNLIMITED_TOKENS = 10_000_000
 
 
@@ -66,12 +65,12 @@ class _Named:
     def _model(self, name: str, *, capped: bool) -> ModelSpec | None:
         known = find_model(name, _catalog())
         if known is not None and (known.prices or not capped):
-            changed = {"id": name, "model": name, "prices": known.prices or _FREE, "context_tokens": _UNLIMITED_TOKENS}
+            changed = {"id": name, "model": name, "prices": known.prices or FREE, "context_tokens": _UNLIMITED_TOKENS}
             return known.model_copy(update=changed)
         if capped:
             return None
         limits = {"context_tokens": _UNLIMITED_TOKENS, "max_output_tokens": _UNLIMITED_TOKENS}
-        return ModelSpec.model_validate({"id": name, "vendor": name, "model": name, "prices": _FREE, **limits})
+        return ModelSpec.model_validate({"id": name, "vendor": name, "model": name, "prices": FREE, **limits})
 
 
 class MockSource(_Named):
@@ -136,7 +135,7 @@ class VendorSource:
         usable = {model.id: model for model in found if model is not None and self._has_access(model)}
         if capped:
             return tuple(model for model in usable.values() if model.prices)
-        return tuple(model.model_copy(update={"prices": model.prices or _FREE}) for model in usable.values())
+        return tuple(model.model_copy(update={"prices": model.prices or FREE}) for model in usable.values())
 
     async def ask(self, model: ModelSpec, request: ModelRequest, context: Mapping[str, Any]) -> ModelAnswer:
         return await self._provider(model.vendor).complete(request, lambda _: None)

@@ -12,7 +12,7 @@ from orchestrator.domain.breaker import Breakers
 from orchestrator.domain.calls import GiveUp, Send, WaitForBudget, WaitUntil, in_turn
 from orchestrator.domain.errors import CallFailure, FailureKind, Fate
 from orchestrator.domain.ledger import Ledger
-from orchestrator.domain.money import Usage
+from orchestrator.domain.money import NO_CAP_MICRO, Usage
 from orchestrator.domain.pipeline import LlmStep, RetryPolicy
 from orchestrator.domain.pipeline_attempts import Attempts, PipelineStage, after_attempt, limits_of, next_attempt
 from orchestrator.domain.settlement import Outcome, settle
@@ -22,8 +22,6 @@ from orchestrator.pipelines.errors import StepError
 from orchestrator.pipelines.values import asked_again, prompt_of
 from orchestrator.providers.answers import unusable
 from orchestrator.providers.base import FinishReason, ModelAnswer, ModelRequest, ProviderError
-
-NO_CAP_MICRO = 10**15  # a run without a budget: a billion USD
 
 
 @dataclass

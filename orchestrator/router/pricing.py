@@ -4,10 +4,9 @@ import re
 from functools import cached_property
 
 from orchestrator.domain.model import ModelSpec, find_model
-from orchestrator.domain.money import PriceTier
+from orchestrator.domain.money import FREE, PriceTier
 from orchestrator.providers.generation import BaseProvider
 
-_FREE = (PriceTier(input_micro=0, cached_input_micro=0, output_micro=0),)
 _FREE_VENDORS = ("mock", "ollama")
 _FOLDER = re.compile(r"^gpt://[^/]+/")  # whole addresses of Yandex's models name the user's folder
 
@@ -32,7 +31,7 @@ class PriceList:
 
     def _prices(self, vendor: str, model: str) -> tuple[PriceTier, ...]:
         if vendor in _FREE_VENDORS:
-            return _FREE
+            return FREE
         if not vendor:
             return ()
         found = find_model(f"{vendor}:{_FOLDER.sub('', model)}", self._models)

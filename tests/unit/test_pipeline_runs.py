@@ -10,10 +10,10 @@ from cli.pipeline_progress import screen
 from cli.pipeline_results import output_text, result_object, summary, trace_of
 from orchestrator.client.pipeline_spec import build_run
 from orchestrator.client.pipelines import PipelineOutput
-from orchestrator.contracts.pipeline import NO_CAP_MICRO, PipelineView, StepView, step_prompt_bound
+from orchestrator.contracts.pipeline import PipelineView, StepView, step_prompt_bound
 from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.model import ModelSpec
-from orchestrator.domain.money import PriceTier
+from orchestrator.domain.money import NO_CAP_MICRO, PriceTier
 from orchestrator.domain.outcome import ProjectStatus
 from orchestrator.domain.pipeline import LlmStep, PipelineSpec
 from orchestrator.domain.pipeline_outcome import pipeline_ending
