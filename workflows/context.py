@@ -11,9 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.steps import TaskState, TaskStatus, skip
     from orchestrator.domain.tasks import Stage, TaskSpec, TaskType
 
-from workflows.calling import LOST_ATTEMPTS, CallContext, Stopped
-
-__all__ = ["LOST_ATTEMPTS", "RunContext", "Stopped"]
+from workflows.calling import CallContext
 
 
 class RunContext(CallContext):

@@ -20,7 +20,8 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.tasks import PROJECT
 
 from workflows.acceptance import accept
-from workflows.context import RunContext, Stopped
+from workflows.context import RunContext
+from workflows.driven_context import Stopped
 from workflows.foundation import base, install
 from workflows.model_calls import call_model
 from workflows.tasks import brief, context_of, note_unsafe, run_task

@@ -1,6 +1,6 @@
 """PipelineWorkflow: one run of a pipeline. It decides nothing: the core does."""
 
-import asyncio
+from collections.abc import Callable
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -16,10 +16,8 @@ with workflow.unsafe.imports_passed_through():
         PublishedRun,
         PublishRun,
     )
-    from orchestrator.contracts.project import BreakerView, EventPage
-    from orchestrator.contracts.tools import CallRecord
     from orchestrator.domain.breaker import Breakers
-    from orchestrator.domain.clock import Clock, Hold
+    from orchestrator.domain.clock import Clock
     from orchestrator.domain.ledger import Ledger
     from orchestrator.domain.money import usd
     from orchestrator.domain.outcome import ProjectStatus
@@ -29,15 +27,17 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.text import one_line
 
 from workflows import pipeline_views as shown
-from workflows import views
+from workflows.driven import CallingRun
 from workflows.pipeline_context import PipelineContext
 from workflows.pipeline_steps import run_steps
 from workflows.records import flush, reconcile
 
 
 @workflow.defn(name=names.PIPELINE_WORKFLOW)
-class PipelineWorkflow:
+class PipelineWorkflow(CallingRun):
     """Owns progress, ledger, breaker and pause of one run."""
+
+    ctx: PipelineContext
 
     @workflow.init
     def __init__(self, run_input: PipelineInput) -> None:
@@ -49,22 +49,11 @@ class PipelineWorkflow:
         self.resumed = run_input.resumed
         if run_input.resumed:
             self._reopen(one_line(run_input.by))
-        self.closed = False
 
     @workflow.run
     async def run(self, run_input: PipelineInput) -> PipelineView:
         """Drive the run to its end; the result is a PipelineView with all steps."""
-        driver = asyncio.create_task(self._drive())
-        painter = asyncio.create_task(self._paint())
-        try:
-            await workflow.wait_condition(driver.done)
-        except asyncio.CancelledError:
-            self.ctx.stop(ProjectStatus.CANCELLED, "cancelled on request")
-            await workflow.wait_condition(driver.done)
-        self.closed = True
-        await painter
-        result = await driver
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        result = await self.conduct(self._drive())
         if result is None:
             workflow.continue_as_new(PipelineInput(spec=self.ctx.spec, state=self.ctx.state))
         return result
@@ -146,40 +135,12 @@ class PipelineWorkflow:
         workflow.set_current_details(shown.PipelineDetails(ctx).text(end))
         return view
 
-    async def _paint(self) -> None:
-        """Keeps the Web UI's details current: after each event, without events of its own."""
-        ctx, painted, details = self.ctx, 0, shown.PipelineDetails(self.ctx)
-        while not self.closed:
-            painted = ctx.state.next_event
-            workflow.set_current_details(details.text())
-            await workflow.wait_condition(lambda: self.closed or ctx.state.next_event != painted)  # noqa: B023
+    def details(self) -> Callable[[], str]:
+        return shown.PipelineDetails(self.ctx).text
 
-    # Messages
-
-    @workflow.signal(name=names.SIGNAL_PAUSE, description="Start nothing new; what is in flight finishes.")
-    def pause(self, reason: str = "", by: str = "") -> None:
-        self.ctx.hold(Hold.OPERATOR, one_line(reason), one_line(by))
-        shown.show_search_attributes(self.ctx, shown.status(self.ctx))
-
-    @workflow.signal(name=names.SIGNAL_RESUME, description="Go on after a pause.")
-    def resume(self, by: str = "") -> None:
-        self.ctx.release(Hold.OPERATOR, by=one_line(by))
+    def show(self) -> None:
         shown.show_search_attributes(self.ctx, shown.status(self.ctx))
 
     @workflow.query(name=names.QUERY_STATUS)
     def status(self) -> PipelineView:
         return shown.pipeline_view(self.ctx)
-
-    @workflow.query(name=names.QUERY_BREAKERS)
-    def breakers(self) -> tuple[BreakerView, ...]:
-        return views.breaker_views(self.ctx)
-
-    @workflow.query(name=names.QUERY_AUDIT)
-    def audit(self, page: int = 0) -> tuple[CallRecord, ...]:
-        """Settled calls since the last flush to the store, 200 a page."""
-        return tuple(self.ctx.state.records[page * views.PAGE : (page + 1) * views.PAGE])
-
-    @workflow.query(name=names.QUERY_EVENTS)
-    def events(self, since: int = 0) -> EventPage:
-        """Events after sequence number `since`, at most 500."""
-        return views.events_page(self.ctx, since)

@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from orchestrator.domain.text import one_line
 
-from workflows.calling import Stopped
+from workflows.driven_context import Stopped
 from workflows.pipeline_calls import ask_step
 from workflows.pipeline_context import PipelineContext, label
 

@@ -1,19 +1,15 @@
 """ProjectWorkflow: one project run, from its text to published software. It decides nothing: the core does."""
 
-import asyncio
+from collections.abc import Callable
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts import names
     from orchestrator.contracts.calls import PromptParts
-    from orchestrator.contracts.project import BreakerView, BudgetView, EventPage, ProjectView, TaskView
+    from orchestrator.contracts.project import BudgetView, ProjectView, TaskView
     from orchestrator.contracts.state import ProjectInput, ProjectState, budget_view
-    from orchestrator.contracts.tools import (
-        CallRecord,
-        PrepareInput,
-        PrepareResult,
-    )
+    from orchestrator.contracts.tools import PrepareInput, PrepareResult
     from orchestrator.domain.advising import architecture_lines
     from orchestrator.domain.calls import GiveUp
     from orchestrator.domain.clock import Clock, Hold
@@ -29,7 +25,9 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows import views
 from workflows.briefing import advise, enhance
-from workflows.context import RunContext, Stopped
+from workflows.context import RunContext
+from workflows.driven import CallingRun
+from workflows.driven_context import Stopped
 from workflows.foundation import lay_out
 from workflows.integrate import integrate
 from workflows.model_calls import call_model
@@ -39,8 +37,10 @@ from workflows.tasks import run_tasks
 
 
 @workflow.defn(name=names.PROJECT_WORKFLOW)
-class ProjectWorkflow(Steering):
+class ProjectWorkflow(Steering, CallingRun):
     """Owns plan, ledger, breaker and pause of one project."""
+
+    ctx: RunContext
 
     @workflow.init
     def __init__(self, run_input: ProjectInput) -> None:
@@ -58,24 +58,11 @@ class ProjectWorkflow(Steering):
         self.ctx = RunContext(spec, state)
         if run_input.resumed:
             self.ctx.emit("restarted", "goes on where the last run stopped", by=one_line(run_input.by))
-        self.closed = False
 
     @workflow.run
     async def run(self, run_input: ProjectInput) -> ProjectView:
         """Drive the run to its end; the result is a ProjectView with all tasks and the manifest."""
-        driver = asyncio.create_task(self._drive())
-        clock = asyncio.create_task(self._watch_time())
-        painter = asyncio.create_task(self._paint())
-        try:
-            await workflow.wait_condition(driver.done)
-        except asyncio.CancelledError:
-            self.ctx.stop(ProjectStatus.CANCELLED, "cancelled on request")
-            await workflow.wait_condition(driver.done)
-        self.closed = True
-        await clock
-        await painter
-        result = await driver
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        result = await self.conduct(self._drive(), self._watch_time())
         if result is None:
             workflow.continue_as_new(ProjectInput(spec=self.ctx.spec, state=self.ctx.state))
         return result
@@ -207,25 +194,13 @@ class ProjectWorkflow(Steering):
             except TimeoutError:
                 continue
 
-    async def _paint(self) -> None:
-        """Keeps the Web UI's details current: after each event, without events of its own."""
-        ctx, shown, details = self.ctx, 0, views.Details(self.ctx)
-        while not self.closed:
-            shown = ctx.state.next_event
-            workflow.set_current_details(details.text())
-            await workflow.wait_condition(lambda: self.closed or ctx.state.next_event != shown)  # noqa: B023
+    def details(self) -> Callable[[], str]:
+        return views.Details(self.ctx).text
+
+    def show(self) -> None:
+        show_search_attributes(self.ctx, views.status(self.ctx))
 
     # Messages
-
-    @workflow.signal(name=names.SIGNAL_PAUSE, description="Start nothing new; what is in flight finishes.")
-    def pause(self, reason: str = "", by: str = "") -> None:
-        self.ctx.hold(Hold.OPERATOR, one_line(reason), one_line(by))
-        show_search_attributes(self.ctx, views.status(self.ctx))
-
-    @workflow.signal(name=names.SIGNAL_RESUME, description="Go on after a pause.")
-    def resume(self, by: str = "") -> None:
-        self.ctx.release(Hold.OPERATOR, Hold.BUDGET, by=one_line(by))
-        show_search_attributes(self.ctx, views.status(self.ctx))
 
     @workflow.signal(name=names.SIGNAL_CANCEL_TASK, description="Stop one task; what depends on it is skipped.")
     def cancel_task(self, id: str = "", by: str = "") -> None:
@@ -252,17 +227,3 @@ class ProjectWorkflow(Steering):
     @workflow.query(name=names.QUERY_BUDGET)
     def budget(self) -> BudgetView:
         return budget_view(self.ctx.state, len(self.ctx.waiters), self.ctx.active_s())
-
-    @workflow.query(name=names.QUERY_BREAKERS)
-    def breakers(self) -> tuple[BreakerView, ...]:
-        return views.breaker_views(self.ctx)
-
-    @workflow.query(name=names.QUERY_AUDIT)
-    def audit(self, page: int = 0) -> tuple[CallRecord, ...]:
-        """Settled calls since the last flush to the store, 200 a page."""
-        return tuple(self.ctx.state.records[page * views.PAGE : (page + 1) * views.PAGE])
-
-    @workflow.query(name=names.QUERY_EVENTS)
-    def events(self, since: int = 0) -> EventPage:
-        """Events after sequence number `since`, at most 500."""
-        return views.events_page(self.ctx, since)

@@ -20,7 +20,8 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.settlement import Outcome, Settlement, settle
     from orchestrator.domain.tasks import Stage
 
-from workflows.calling import LOST_ATTEMPTS, CallContext
+from workflows.calling import CallContext
+from workflows.driven_context import LOST_ATTEMPTS
 
 
 class CallSlot(Frozen):

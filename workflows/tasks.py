@@ -17,7 +17,8 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.steps import Check, Review, Step, TaskState, TaskStatus
     from orchestrator.domain.tasks import PROJECT, Stage, TaskSpec
 
-from workflows.context import RunContext, Stopped
+from workflows.context import RunContext
+from workflows.driven_context import Stopped
 from workflows.foundation import base
 from workflows.model_calls import call_model
 

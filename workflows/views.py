@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows.calling import CallContext
 from workflows.context import RunContext
+from workflows.driven_context import DrivenContext
 
 PAGE = 200
 EVENTS_PAGE = 500
@@ -92,7 +93,7 @@ def project_view(ctx: RunContext, end: Ending | None = None, with_tasks: bool = 
     )
 
 
-def events_page(ctx: CallContext, since: int) -> EventPage:
+def events_page(ctx: DrivenContext, since: int) -> EventPage:
     """Events after sequence number `since`, at most 500, and where the earlier ones are."""
     events, state = ctx.state.events, ctx.state
     first = events[0].seq if events else state.next_event

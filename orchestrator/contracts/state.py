@@ -28,21 +28,26 @@ class Spending(Frozen):
     calls: int = 0
 
 
-class RunMemory(BaseModel):
-    """What every run that asks models remembers. The workflow replaces its frozen parts by what the core returns."""
+class RunLog(BaseModel):
+    """What every run remembers. The workflow replaces its frozen parts by what the core returns."""
 
     model_config = ConfigDict(extra="forbid")
 
     clock: Clock
     stopped: ProjectStatus | None = None
     stop_reason: str = ""
-    spending: dict[str, Spending] = {}
-    ledger: Ledger
-    breakers: Breakers = Breakers()
     notes: tuple[str, ...] = ()
     next_event: int = 1
     events: list[Event] = []  # since the last flush
     event_segments: tuple[BlobRef, ...] = ()
+
+
+class RunMemory(RunLog):
+    """What every run that asks models remembers."""
+
+    spending: dict[str, Spending] = {}
+    ledger: Ledger
+    breakers: Breakers = Breakers()
     records: list[CallRecord] = []  # since the last flush
     record_segments: tuple[BlobRef, ...] = ()
 
