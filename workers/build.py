@@ -1,13 +1,18 @@
 """Puts one worker process together: store, journal, vendors, sandbox, and a Temporal worker per queue."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import (
+    PollerBehavior,
+    PollerBehaviorAutoscaling,
+    PollerBehaviorSimpleMaximum,
+    Worker,
+    WorkerDeploymentConfig,
+)
 
 from activities.boundary import ErrorBoundary
 from activities.model_calls import ModelActivities
@@ -17,8 +22,10 @@ from activities.pipeline_tools import PipelineToolActivities
 from activities.tools import ToolActivities
 from orchestrator.artifacts.journal import Journal, process_owner
 from orchestrator.artifacts.store import ArtifactStore
-from orchestrator.contracts.names import QUEUE_TOOLS, QUEUE_WORKFLOWS
+from orchestrator.contracts.names import DEPLOYMENT, QUEUE_TOOLS, SIMULATED
 from orchestrator.contracts.pipeline import MOCK_VENDOR
+from orchestrator.contracts.serving import EVERYTHING, Serving
+from orchestrator.domain.errors import UserInputError
 from orchestrator.providers.base import Provider
 from orchestrator.providers.registry import open_provider
 from orchestrator.providers.simulated import open_simulated
@@ -27,8 +34,17 @@ from orchestrator.settings.simulated import SIMULATED_VENDORS
 from orchestrator.validators.environments.ensure import Environments
 from orchestrator.validators.sandbox import Sandbox
 from orchestrator.validators.tools import ToolEnvironment
-from workflows.pipeline import PipelineWorkflow
-from workflows.project import ProjectWorkflow
+from workers.queues import (
+    WORKFLOWS,
+    Activity,
+    Queue,
+    Work,
+    call_activities,
+    pipeline_activities,
+    separate_queues,
+    shared_queues,
+    tool_activities,
+)
 
 MAX_CALLS = 200
 TOOL_SLOTS = max(2, os.cpu_count() or 2)
@@ -38,11 +54,25 @@ HEARTBEAT_THROTTLE = timedelta(seconds=1)
 # Calls in flight may finish after SIGTERM: longer than the longest answer.
 GRACE = timedelta(minutes=15)
 
+_POLLERS = PollerBehaviorSimpleMaximum(maximum=5)
+# A process may serve many vendors, most of them idle.
+_VENDOR_POLLERS = PollerBehaviorAutoscaling(minimum=1, initial=2, maximum=10)
+
+
+@dataclass(frozen=True)
+class Duty:
+    """What a process is there for. `apart`: each vendor has a queue; `build_id` names the version of the code."""
+
+    serving: Serving = EVERYTHING
+    apart: bool = False
+    build_id: str = ""
+
 
 @dataclass
 class WorkerSet:
-    """The workers of one process and what they share."""
+    """The workers of one process, one per queue, and what they share."""
 
+    queues: list[Queue]
     workers: list[Worker]
     providers: dict[str, Provider]
 
@@ -52,88 +82,90 @@ class WorkerSet:
             await provider.aclose()
 
 
-async def build(settings: Settings, client: Client) -> WorkerSet:
-    """All workers of this process, not yet running."""
+async def build(settings: Settings, client: Client, duty: Duty) -> WorkerSet:
+    """All workers of this process, not yet running. Raises UserInputError where it cannot do its duty."""
+    providers = _providers(settings, duty.serving)
+    secrets = _secrets(settings, duty.serving)
+    work = _work(settings, duty, providers, secrets)
+    if duty.apart:
+        real = [vendor for vendor in providers if vendor not in SIMULATED_VENDORS]
+        simulated = [SIMULATED] if duty.serving.takes(SIMULATED) else []
+        queues = separate_queues(work, [*real, *simulated], settings.rate_limits)
+    else:
+        queues = shared_queues(work)
+    boundary = ErrorBoundary(secrets)
+    workers = [_worker(client, queue, boundary, duty.build_id) for queue in queues]
+    return WorkerSet(queues=queues, workers=workers, providers=providers)
+
+
+def _providers(settings: Settings, serving: Serving) -> dict[str, Provider]:
+    """Keys are only looked for where calls are made."""
+    if not serving.models:
+        return {}
+    for vendor in serving.vendors or ():
+        if vendor != SIMULATED and vendor not in settings.vendors:
+            reason = settings.unusable.get(vendor, "there is no such vendor")
+            raise UserInputError(f"this worker is to ask models of {vendor[:60]!r}, but cannot: {reason}")
+    providers: dict[str, Provider] = {
+        vendor: open_provider(given) for vendor, given in settings.vendors.items() if serving.takes(vendor)
+    }
+    if serving.takes(SIMULATED):
+        providers |= {vendor: open_simulated(vendor, settings.simulation) for vendor in SIMULATED_VENDORS}
+    return providers
+
+
+def _secrets(settings: Settings, serving: Serving) -> tuple[str, ...]:
+    if not serving.models:
+        return ()
+    return tuple(vendor.api_key.get_secret_value() for vendor in settings.vendors.values())
+
+
+def _work(settings: Settings, duty: Duty, providers: dict[str, Provider], secrets: tuple[str, ...]) -> Work:
+    """The workflows and activities of the parts that are served."""
+    serving = duty.serving
     store = ArtifactStore.open(settings.store_url)
     journal = Journal(store, owner=process_owner())
-    providers: dict[str, Provider] = {
-        vendor: open_provider(vendor_settings) for vendor, vendor_settings in settings.vendors.items()
-    }
-    for vendor in SIMULATED_VENDORS:
-        providers[vendor] = open_simulated(vendor, settings.simulation)
-    secrets = tuple(vendor.api_key.get_secret_value() for vendor in settings.vendors.values())
-    sandbox = Sandbox.detect(settings, ToolEnvironment(settings))
-    models = ModelActivities(store=store, journal=journal, providers=providers, secrets=secrets, sandbox=sandbox)
-    tools = ToolActivities(
-        store=store,
-        journal=journal,
-        sandbox=sandbox,
-        environments=Environments(settings),
-        vendors=tuple(providers),
+    calls: tuple[Activity, ...] = ()
+    tools: tuple[Activity, ...] = ()
+    pretended: dict[str, Provider] = {MOCK_VENDOR: MockVendor()} if serving.takes(SIMULATED) else {}
+    with_mock = {**providers, **pretended}
+    # A process that only decides starts nothing.
+    sandbox = Sandbox.detect(settings, ToolEnvironment(settings)) if serving.models or serving.tools else None
+    if serving.models and sandbox is not None:
+        calls = call_activities(
+            ModelActivities(store=store, journal=journal, providers=providers, secrets=secrets, sandbox=sandbox),
+            StepActivities(store=store, journal=journal, providers=with_mock, secrets=secrets),
+        )
+    if serving.tools and sandbox is not None:
+        environments = Environments(settings)
+        own = ToolActivities(store, journal, sandbox, environments, vendors=tuple(providers))
+        pipelines = PipelineToolActivities(store=store, vendors=tuple(with_mock))
+        tools = (*tool_activities(own), *pipeline_activities(pipelines))
+    return Work(workflows=WORKFLOWS if serving.workflows else (), calls=calls, tools=tools)
+
+
+def _worker(client: Client, queue: Queue, boundary: ErrorBoundary, build_id: str) -> Worker:
+    pollers: PollerBehavior = _VENDOR_POLLERS if queue.is_vendor else _POLLERS
+    return Worker(
+        client,
+        task_queue=queue.name,
+        workflows=queue.workflows,
+        activities=queue.activities,
+        interceptors=[boundary],
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        activity_task_poller_behavior=pollers,
+        max_concurrent_activities=4 * TOOL_SLOTS if queue.name == QUEUE_TOOLS else MAX_CALLS,
+        max_task_queue_activities_per_second=queue.per_second,
+        graceful_shutdown_timeout=GRACE,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        deployment_config=_version(build_id) if build_id else None,
     )
-    with_mock = {**providers, MOCK_VENDOR: MockVendor()}
-    steps = StepActivities(store=store, journal=journal, providers=with_mock, secrets=secrets)
-    pipelines = PipelineToolActivities(store=store, vendors=tuple(with_mock))
-    boundary = ErrorBoundary(secrets)
-    workers = [
-        Worker(
-            client,
-            task_queue=QUEUE_WORKFLOWS,
-            workflows=[ProjectWorkflow, PipelineWorkflow],
-            sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
-            activities=[*model_activities(models), steps.llm],
-            interceptors=[boundary],
-            max_concurrent_activities=MAX_CALLS,
-            graceful_shutdown_timeout=GRACE,
-            max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-        ),
-        Worker(
-            client,
-            task_queue=QUEUE_TOOLS,
-            activities=[
-                *tool_activities(tools),
-                pipelines.prepare,
-                pipelines.test,
-                pipelines.expand,
-                pipelines.transform,
-                pipelines.assemble,
-                pipelines.publish,
-            ],
-            interceptors=[boundary],
-            max_concurrent_activities=4 * TOOL_SLOTS,
-            graceful_shutdown_timeout=GRACE,
-            max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-        ),
-    ]
-    return WorkerSet(workers=workers, providers=providers)
 
 
-def model_activities(models: ModelActivities) -> list[Callable[..., Any]]:
-    """All that ask a model for a project."""
-    return [
-        models.enhance,
-        models.advise,
-        models.plan,
-        models.generate,
-        models.critique,
-        models.revise,
-        models.evaluate,
-        models.repair,
-        models.judge,
-    ]
-
-
-def tool_activities(tools: ToolActivities) -> list[Callable[..., Any]]:
-    """All that run tools or touch the store for a project."""
-    return [
-        tools.prepare,
-        tools.apply_suggestions,
-        tools.scaffold,
-        tools.validate,
-        tools.check,
-        tools.install,
-        tools.store_text,
-        tools.save_state,
-        tools.reconcile,
-        tools.publish,
-    ]
+def _version(build_id: str) -> WorkerDeploymentConfig:
+    """A run stays with the code that it began with: no change of the code can break its history."""
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(deployment_name=DEPLOYMENT, build_id=build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
+    )

@@ -9,3 +9,7 @@ class ArtifactError(OrchError):
 
 class ArtifactUnavailableError(PrerequisiteError):
     """The store cannot be used now: disk full, no permission, network. Trying again may help."""
+
+
+class MissingKeyError(ArtifactUnavailableError):
+    """Content is sealed with a key that this process does not have. Another process may have it."""

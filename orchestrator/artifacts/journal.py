@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from pydantic import ValidationError
 
+from orchestrator.artifacts.errors import ArtifactError
 from orchestrator.artifacts.store import ArtifactStore, safe_piece
 from orchestrator.contracts.calls import CallKey, CallResult
 from orchestrator.domain.base import Frozen
@@ -143,10 +144,10 @@ class Journal:
 
     async def _entry(self, name: str) -> _Entry | None:
         """The entry; None where there is none or it cannot be read, which tells nothing about the request."""
-        data = await self._store.read_named(name)
         try:
+            data = await self._store.read_named(name)
             return None if data is None else _Entry.model_validate_json(data)
-        except ValidationError:
+        except (ArtifactError, ValidationError):
             return None
 
 

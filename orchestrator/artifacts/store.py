@@ -10,15 +10,19 @@ from pydantic import JsonValue
 
 from orchestrator.artifacts.backends import Backend, open_backend
 from orchestrator.artifacts.errors import ArtifactError, ArtifactUnavailableError
+from orchestrator.artifacts.sealing import Sealer, SealingBackend
 from orchestrator.domain.refs import BlobRef, blob_ref
+from orchestrator.settings import Settings
+from orchestrator.settings.encryption import EncryptionKeys
 
-__all__ = ["ArtifactError", "ArtifactStore", "ArtifactUnavailableError", "safe_piece"]
+__all__ = ["ArtifactError", "ArtifactStore", "ArtifactUnavailableError", "open_store", "safe_piece"]
 
 _BLOBS = "blobs"
 _MAX_PIECE_CHARS = 120
 _MAX_NAME_CHARS = 900
 _PIECE = re.compile(r"[A-Za-z0-9_%~-][A-Za-z0-9_%~.-]{0,199}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_NO_KEYS = EncryptionKeys()
 
 
 class ArtifactStore:
@@ -32,18 +36,18 @@ class ArtifactStore:
         self._backend = backend
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, keys: EncryptionKeys = _NO_KEYS) -> Self:
         """The store at `url`: `file://` (the folder is made), `s3://`, `gs://`, `az://`, `memory://`.
 
-        Raises UserInputError for a URL that cannot be used.
+        Contents are sealed with `keys`. Raises UserInputError for a URL that cannot be used.
         """
-        return cls(open_backend(url))
+        return cls(SealingBackend(open_backend(url), Sealer(keys)))
 
     async def put(self, data: bytes) -> BlobRef:
         """Keeps `data`. Content that is there already is not written again; damaged content is mended."""
         ref = blob_ref(data)
         name = _blob_name(ref)
-        if not await self._backend.create(name, data) and await self._backend.read(name) != data:
+        if not await self._backend.create(name, data) and not await self._holds(name, data):
             await self._backend.write(name, data)
         return ref
 
@@ -84,6 +88,17 @@ class ArtifactStore:
     async def list_named(self, prefix: str) -> list[str]:
         """Sorted names of all objects below the folder `prefix`."""
         return sorted(await self._backend.names(_checked(prefix.rstrip("/"))))
+
+    async def _holds(self, name: str, data: bytes) -> bool:
+        try:
+            return await self._backend.read(name) == data
+        except ArtifactError:
+            return False
+
+
+def open_store(settings: Settings) -> ArtifactStore:
+    """The configured store, sealed with the configured keys. The only way to open it outside of tests."""
+    return ArtifactStore.open(settings.store_url, settings.encryption)
 
 
 def safe_piece(text: str) -> str:

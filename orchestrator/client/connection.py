@@ -124,7 +124,7 @@ async def _open(settings: Settings, config: ClientConnectConfig) -> Client:
             api_key=config.get("api_key"),
             tls=config.get("tls"),
             rpc_metadata=config.get("rpc_metadata", {}),
-            plugins=[OrchPlugin(settings.store_url)],
+            plugins=[OrchPlugin(settings)],
             # On one machine compressing costs more than it saves: a few percent of the worker's and the server's CPU.
             grpc_compression=GrpcCompression.NONE if address.startswith(_LOOPBACK) else GrpcCompression.GZIP,
             retry_config=RETRIES,

@@ -201,7 +201,7 @@ def _code_version() -> int:
 
 
 def _fingerprint(settings: Settings, salt: str) -> str:
-    """Digest of everything that decides which models the worker can use, and how."""
+    """Digest of everything that decides which models the worker can use, and how, and what it may deliver."""
     decisive = {
         "vendors": {
             name: (vendor.api_key.get_secret_value(), vendor.model_dump(mode="json", exclude={"api_key", "models"}))
@@ -212,7 +212,12 @@ def _fingerprint(settings: Settings, salt: str) -> str:
         },
         "simulation": settings.simulation.model_dump(),
         "sandbox": settings.sandbox,
+        "delivery": (
+            settings.delivery.webhook_secret.get_secret_value(),
+            settings.delivery.model_dump(mode="json", exclude={"webhook_secret"}),
+        ),
         "store": settings.store_url,
+        "encryption": [(key.id, key.secret.get_secret_value().hex()) for key in settings.encryption.keys],
         "code": _code_version(),
     }
     return hashlib.sha256((salt + json.dumps(decisive, sort_keys=True)).encode()).hexdigest()

@@ -11,7 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from orchestrator.domain.errors import UserInputError
 from orchestrator.settings.access import Access, VendorSettings, find_access
 from orchestrator.settings.declared import VENDORS_FILE, declared_vendors
+from orchestrator.settings.delivery import DeliverySettings, find_delivery
+from orchestrator.settings.encryption import ENCRYPTION_KEYS, EncryptionKeys, parse_encryption_keys
 from orchestrator.settings.keys import KEY_COMMAND
+from orchestrator.settings.limits import RATE_LIMITS, parse_rate_limits
 from orchestrator.settings.vendors import VENDORS, VendorDefinition
 from orchestrator.settings.vendors.definition import CA_BUNDLE_SUFFIX
 
@@ -41,11 +44,14 @@ class Settings(BaseModel):
     cache_dir: Path
     log_level: str = "INFO"
     artifacts_url: str = ""  # empty: a folder under `home`
+    encryption: EncryptionKeys = EncryptionKeys()
     temporal_address: str = ""
     temporal_profile: str = ""
     temporal_bin: str = ""
     sandbox: str = ""  # "unsafe": run generated code without a sandbox
     simulation: SimulationSettings = SimulationSettings()
+    rate_limits: dict[str, float] = Field(default_factory=dict)  # requests per second by vendor, of all workers
+    delivery: DeliverySettings = DeliverySettings()
     environment: dict[str, str] = Field(default_factory=dict, repr=False)
 
     @cached_property
@@ -77,6 +83,11 @@ class Settings(BaseModel):
         """Address of the artifact store."""
         return self.artifacts_url or (self.home / "artifacts").as_uri()
 
+    @property
+    def readable_ids(self) -> bool:
+        """Whether ids may hold words of a project: they are never sealed."""
+        return not self.encryption
+
 
 _SIMULATION_NAMES = {
     "seed": "ORCH_SIM_SEED",
@@ -106,11 +117,14 @@ def load_settings(environment: Mapping[str, str] | None = None, folder: Path | N
         cache_dir=_absolute(env.get("ORCHESTRATOR_CACHE_DIR"), cache / "orch"),
         log_level=env.get("ORCHESTRATOR_LOG_LEVEL", "INFO").upper(),
         artifacts_url=env.get("ORCH_ARTIFACTS_URL", ""),
+        encryption=parse_encryption_keys(env.get(ENCRYPTION_KEYS, "")),
         temporal_address=env.get("TEMPORAL_ADDRESS", ""),
         temporal_profile=env.get("TEMPORAL_PROFILE", ""),
         temporal_bin=env.get("ORCH_TEMPORAL_BIN", ""),
         sandbox=sandbox,
         simulation=_simulation(env),
+        rate_limits=parse_rate_limits(env.get(RATE_LIMITS, "")),
+        delivery=find_delivery(env),
         environment=env,
     )
 

@@ -30,7 +30,8 @@ from orchestrator.validators.environments.ensure import Environments
 from orchestrator.validators.sandbox import Sandbox
 from orchestrator.validators.tools import ToolEnvironment
 from tests.workflow.harness import House, spec
-from workers.build import HEARTBEAT_THROTTLE, STICKY_TIMEOUT, model_activities, tool_activities
+from workers.build import HEARTBEAT_THROTTLE, STICKY_TIMEOUT
+from workers.queues import model_activities, tool_activities
 from workflows.project import ProjectWorkflow
 
 VENDORS = ("openai", "anthropic", "google")
@@ -112,7 +113,7 @@ async def rig(
 
 
 async def _client(settings: Settings, server: ServerInfo) -> Client:
-    plugins = [OrchPlugin(settings.store_url)]
+    plugins = [OrchPlugin(settings)]
     return await Client.connect(server.address, plugins=plugins, identity="chaos", runtime=core_runtime())
 
 

@@ -240,7 +240,7 @@ def test_large_payloads_stay_out_of_the_history_and_replay(settings: Settings) -
         assert await facade.wait_closed("large", 20)
         history = await client.get_workflow_handle("project-large").fetch_history()
         assert len(history.to_json()) < 100_000
-        replayer = Replayer(workflows=[StubProject], plugins=[OrchPlugin(settings.store_url)])
+        replayer = Replayer(workflows=[StubProject], plugins=[OrchPlugin(settings)])
         await replayer.replay_workflow(history)
 
     run(settings, body)

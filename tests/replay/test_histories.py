@@ -12,6 +12,7 @@ from temporalio.workflow import NondeterminismError
 from orchestrator.client.namespace import EMBEDDED_NAMESPACE
 from orchestrator.client.plugin import OrchPlugin
 from orchestrator.contracts.names import PIPELINE_WORKFLOW, PROJECT_WORKFLOW
+from orchestrator.settings import load_settings
 from tests.replay.pipeline_scenes import PIPELINE_SCENES
 from tests.replay.recorded import HISTORIES, STORE, external_refs, load
 from tests.replay.scenes import SCENES
@@ -24,7 +25,8 @@ RECORDED = sorted(HISTORIES.glob("*.json"))
 def replay(history: WorkflowHistory) -> None:
     """Raises what the workflow, as it is now, has against the history."""
     workflows = [ProjectWorkflow, PipelineWorkflow]
-    replayer = Replayer(workflows=workflows, plugins=[OrchPlugin(STORE.as_uri())], namespace=EMBEDDED_NAMESPACE)
+    plugin = OrchPlugin(load_settings({"ORCH_ARTIFACTS_URL": STORE.as_uri()}))
+    replayer = Replayer(workflows=workflows, plugins=[plugin], namespace=EMBEDDED_NAMESPACE)
     asyncio.run(replayer.replay_workflow(history))
 
 

@@ -36,7 +36,8 @@ from orchestrator.validators.environments.ensure import Environments
 from orchestrator.validators.sandbox import Sandbox
 from orchestrator.validators.tools import ToolEnvironment
 from tests.workflow.play import DEADLINE_S, VENDORS, Play
-from workers.build import HEARTBEAT_THROTTLE, model_activities, tool_activities
+from workers.build import HEARTBEAT_THROTTLE
+from workers.queues import model_activities, tool_activities
 from workflows.project import ProjectWorkflow
 
 IDENTITY = "recorder"
@@ -250,7 +251,7 @@ async def house(
     takes the place of ours of the same name.
     """
     client = await Client.connect(
-        server.address, plugins=[OrchPlugin(settings.store_url)], identity=IDENTITY, runtime=core_runtime()
+        server.address, plugins=[OrchPlugin(settings)], identity=IDENTITY, runtime=core_runtime()
     )
     if plain:
         client = await Client.connect(server.address, data_converter=client.data_converter, runtime=core_runtime())

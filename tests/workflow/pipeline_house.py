@@ -235,7 +235,7 @@ async def pipeline_house(
 ) -> AsyncIterator[PipelineHouse]:
     """Workers with the cast's vendors, as long as the context lasts. `plain`: with Temporal's own sandbox."""
     client = await Client.connect(
-        server.address, plugins=[OrchPlugin(settings.store_url)], identity=IDENTITY, runtime=core_runtime()
+        server.address, plugins=[OrchPlugin(settings)], identity=IDENTITY, runtime=core_runtime()
     )
     if plain:
         client = await Client.connect(server.address, data_converter=client.data_converter, runtime=core_runtime())
