@@ -1,5 +1,6 @@
 """`pipeline`: pipelines of model calls from YAML. Signatures only; the work is imported when it is needed."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,6 +33,9 @@ def run(
     budget: Annotated[
         str | None, typer.Option("--budget", "-b", metavar="USD", help="Most to spend.  [default: the file's, or none]")
     ] = None,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", metavar="FILE", help="Policies that say which models may be asked.")
+    ] = None,
     mock: Annotated[
         bool, typer.Option("--mock", help="Ask no model: mock answers, and made-up inputs where some are missing.")
     ] = False,
@@ -50,6 +54,7 @@ def run(
         source=source,
         inputs=tuple(inputs or ()),
         budget=budget,
+        policy=policy,
         mock=mock,
         detach=detach,
         json_output=json_output,

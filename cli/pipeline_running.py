@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -15,13 +16,17 @@ from cli.pipeline_runs import show_run, watch_pipeline
 from cli.results import SIMULATED_NOTICE
 from cli.session import checked_id, run_async, settings_for
 from cli.steering import parsed
-from orchestrator.catalog import load_catalog
+from orchestrator.catalog import catalog_here, load_catalog
 from orchestrator.client.facade import Orchestrator
+from orchestrator.client.model_names import model_resolver
 from orchestrator.client.pipeline_spec import build_run
 from orchestrator.client.pipelines import PipelineRow
+from orchestrator.client.project_policies import read_policies
 from orchestrator.client.spec import parse_budget
 from orchestrator.domain.errors import UserInputError
+from orchestrator.domain.policy import Policy
 from orchestrator.domain.text import one_line
+from orchestrator.settings import Settings
 
 MAX_INPUT_BYTES = 10_000_000
 
@@ -33,6 +38,7 @@ class RunOptions:
     source: str
     inputs: tuple[str, ...]
     budget: str | None
+    policy: Path | None
     mock: bool
     detach: bool
     json_output: bool
@@ -51,6 +57,7 @@ def run_pipeline(options: RunOptions) -> int:
         embedded=settings.embedded,
         max_micro=None if options.budget is None else parsed("--budget", parse_budget, options.budget),
         mock=options.mock,
+        policies=() if options.policy is None else _policies(options.policy, settings),
     )
 
     async def command() -> int:
@@ -64,6 +71,10 @@ def run_pipeline(options: RunOptions) -> int:
         return await watch_pipeline(client, run_id, json_output=options.json_output)
 
     return run_async(command())
+
+
+def _policies(file: Path, settings: Settings) -> tuple[Policy, ...]:
+    return tuple(read_policies(file, model_resolver(cache(lambda: catalog_here(settings)))))
 
 
 def parse_inputs(given: tuple[str, ...]) -> dict[str, JsonValue]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from orchestrator.client.model_names import ModelResolver
-from orchestrator.client.project_policies import PolicyFile, PolicySection
+from orchestrator.client.project_policies import PolicySection, read_policies
 from orchestrator.client.project_shape import (
     BudgetSection,
     CommandSection,
@@ -177,9 +177,7 @@ class _Meaning:
         if file is None or not file.is_file():
             self._document.complain(path, f"there is no file {name[:_NAME_CHARS]!r} beside the project file")
             return
-        document = read_document(file, nulls=False)
-        for number, section in enumerate(shaped(document, PolicyFile, page=PAGE, context=self._resolve).policies):
-            yield section.policy(f"{file.name}[{number}]")
+        yield from read_policies(file, self._resolve)
 
 
 def _told(project: ProjectSection) -> str:

@@ -1,13 +1,18 @@
-"""The policies of a project file: which models the project may ask at all."""
+"""Policies in files: which models a run may ask at all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, model_validator
 
+from orchestrator.client.model_names import ModelResolver
 from orchestrator.client.project_models import ModelName
 from orchestrator.domain.policy import Policy
-from orchestrator.settings.yaml_files import Section
+from orchestrator.settings.yaml_files import Section, shaped
+from orchestrator.settings.yaml_source import read_document
+
+_PAGE = "docs/project-file.md"
 
 _RULES = ("allowed_vendors", "blocked_vendors", "blocked_models", "allowed_regions")
 _VENDORS = "name the vendors that may be asked with 'allowed_vendors'"
@@ -87,7 +92,14 @@ def _any(policies: tuple[PolicySection, ...]) -> tuple[PolicySection, ...]:
 
 
 class PolicyFile(Section):
-    """A file of policies that a project file refers to."""
+    """A file of policies that a project file refers to, or the command line."""
 
     policies: Annotated[tuple[PolicySection, ...], AfterValidator(_any)]
     """The policies, which hold together."""
+
+
+def read_policies(file: Path, resolve: ModelResolver) -> Iterator[Policy]:
+    """The policies of a PolicyFile. Raises UserInputError with everything that is wrong in it, each at its line."""
+    document = read_document(file, nulls=False)
+    for number, section in enumerate(shaped(document, PolicyFile, page=_PAGE, context=resolve).policies):
+        yield section.policy(f"{file.name}[{number}]")

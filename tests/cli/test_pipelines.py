@@ -90,6 +90,8 @@ def test_nothing_runs_that_is_not_valid(tmp_path: Path) -> None:
         (("run", "good.yaml", "-i", "topic=x", "-i", "words=many"), "words"),
         (("run", "good.yaml", "-i", "@nobody.json"), "nobody.json"),
         (("run", "good.yaml", "-i", "topic=x", "--budget", "-1"), "--budget"),
+        (("run", "good.yaml", "-i", "topic=x", "--policy", "nobody.yaml"), "nobody.yaml"),
+        (("run", "good.yaml", "-i", "topic=x", "--policy", "good.yaml"), "policies"),
         (("init", "../evil"), "NAME"),
         (("init", "new", "--template", "nothing"), "nothing"),
         (("trace", "NO SUCH"), "NO SUCH"),

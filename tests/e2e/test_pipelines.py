@@ -285,6 +285,11 @@ def test_failures_exit_non_zero(theatre: Theatre) -> None:
     assert (poor.code, poor.object["status"]) == (5, "BUDGET_EXHAUSTED")
     assert theatre.requests == []
     theatre.play(lambda request: Reply(status=503) if "two" in request.prompt else Reply(text="fine"))
+    policy = Path("policies.yaml")
+    policy.write_text("policies: [{blocked_vendors: [openai]}]", encoding="utf-8")
+    refused = _failing(theatre, ALONE % "", "--policy", str(policy.absolute()))
+    assert (refused.code, refused.object["status"]) == (7, "SYSTEM_FAILURE")
+    assert theatre.requests == []
     partial = _failing(theatre, CHAIN, "-i", "start=x")
     assert (partial.code, partial.object["status"]) == (4, "PARTIAL_SUCCESS")
     assert [step["status"] for step in partial.object["steps"]] == ["COMPLETED", "FAILED", "CANCELLED", "CANCELLED"]
