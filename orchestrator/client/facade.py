@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
-from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -23,13 +23,13 @@ from temporalio.service import RPCError, RPCStatusCode
 from orchestrator.artifacts.export import export_manifest
 from orchestrator.artifacts.html_report import HTML_REPORT_NAME
 from orchestrator.artifacts.manifest import write_draft
-from orchestrator.artifacts.store import ArtifactStore
+from orchestrator.artifacts.store import open_store
 from orchestrator.catalog import load_catalog
 from orchestrator.client.connection import connect, connect_embedded, ensure_services
 from orchestrator.client.namespace import has_search_attributes
 from orchestrator.client.pipelines import PipelineOutput, PipelineRuns, Site
 from orchestrator.client.processes import Say
-from orchestrator.client.reading import ProjectRow, RunReader
+from orchestrator.client.reading import ProjectRow, ProjectRuns
 from orchestrator.client.resuming import ResumeChanges, check_resumable, resumed_input
 from orchestrator.client.rpc import RPC_TIMEOUT, UPDATE_TIMEOUT, rpc_errors
 from orchestrator.client.similar import Similar, fingerprint, keywords, similar_to
@@ -76,9 +76,10 @@ class Orchestrator:
     def __init__(self, settings: Settings, say: Say, client: Client) -> None:
         self._settings = settings
         self._say = say
-        self._store = ArtifactStore.open(settings.store_url)
+        self._store = open_store(settings)
         self._healing = asyncio.Lock()
         self._use(client)
+        self._projects = ProjectRuns(lambda: self._client, self._store)
 
     @classmethod
     async def connect(cls, settings: Settings, say: Say) -> "Orchestrator":
@@ -138,54 +139,54 @@ class Orchestrator:
 
     async def view(self, project_id: str) -> ProjectView:
         """The run as it is now, or its result. A run that was broken off shows its last published state."""
-        return await self._reader.view(project_id)
+        return await self._projects.view(project_id)
 
     async def events(self, project_id: str, since: int) -> builtins.list[Event]:
         """Events after number `since`, in order; of a running project at most a few hundred at a time."""
-        return await self._reader.events(project_id, since)
+        return await self._projects.events(project_id, since)
 
     async def wait_closed(self, project_id: str, timeout_s: float) -> ProjectView | None:
         """The result as soon as the run is closed; None where it still runs after `timeout_s`."""
-        return await self._reader.wait_closed(project_id, timeout_s)
+        return await self._projects.wait_closed(project_id, timeout_s)
 
     async def list(self, limit: int) -> builtins.list[ProjectRow]:
         """The latest run of each project, running ones first."""
-        return await self._reader.rows(limit)
+        return await self._projects.rows(limit)
 
     async def same(self, project_id: str, project: str, criteria: str) -> ProjectRow | None:
         """The project of this id, None where there is none. Raises UserInputError where it has other texts."""
-        row = await self._reader.row(project_id)
+        row = await self._projects.row(project_id)
         if row is not None and row.fingerprint != fingerprint(project, criteria):
             raise UserInputError(f"project {project_id} exists with other texts ({row.project}); choose another id")
         return row
 
     async def budget(self, project_id: str) -> BudgetView:
         """Money and time of the run, or as they were when it ended."""
-        return await self._reader.budget(project_id)
+        return await self._projects.budget(project_id)
 
     async def plan(self, project_id: str) -> tuple[PlannedTask, ...]:
         """The plan with its instructions; empty before there is one."""
-        return await self._reader.plan(project_id)
+        return await self._projects.plan(project_id)
 
     async def suggestions(self, project_id: str) -> dict[str, Suggestion]:
         """Suggestions for the project text that wait for a choice, by id; empty where none do."""
-        return await self._reader.suggestions(project_id)
+        return await self._projects.suggestions(project_id)
 
     async def spec(self, project_id: str) -> ProjectSpec:
         """What a run was asked for, with its texts. Raises UserInputError where it stored nothing."""
-        return (await self._reader.stored.written(project_id))[0]
+        return (await self._projects.stored.written(project_id))[0]
 
     async def files(self, view: ProjectView) -> dict[str, bytes]:
         """All files of what a run published, by path; none where it published nothing."""
-        return await self._reader.stored.files(view.manifest) if view.manifest else {}
+        return await self._projects.stored.files(view.manifest) if view.manifest else {}
 
     async def calls(self, view: ProjectView) -> builtins.list[CallRecord]:
         """All settled calls of a run that has ended."""
-        return await self._reader.stored.records(view.records) if view.records else []
+        return await self._projects.stored.records(view.records) if view.records else []
 
     async def similar(self, project: str, criteria: str) -> builtins.list[Similar]:
         """Running and resumable projects with the same or similar text and criteria, the most similar first."""
-        return similar_to(project, criteria, await self._reader.rows(_SIMILAR_AMONG))
+        return similar_to(project, criteria, await self._projects.rows(_SIMILAR_AMONG))
 
     @property
     def pipelines(self) -> PipelineRuns:
@@ -219,20 +220,20 @@ class Orchestrator:
 
     async def pause(self, project_id: str, reason: str = "", by: str = "") -> None:
         """Starts no new calls; those in flight finish. Raises UserInputError where the project has ended."""
-        await self._signal(project_id, SIGNAL_PAUSE, reason, by)
+        await self._projects.signal(project_id, SIGNAL_PAUSE, reason, by)
 
     async def resume(self, project_id: str, by: str = "") -> None:
         """Ends a pause. Raises UserInputError where the project has ended."""
-        await self._signal(project_id, SIGNAL_RESUME, by)
+        await self._projects.signal(project_id, SIGNAL_RESUME, by)
 
     async def steer(self, project_id: str, request: Request) -> str:
         """Asks something of a running project; returns one line of what was done.
 
         Raises UserInputError, with the reason, where the request is rejected or the project has ended.
         """
-        with rpc_errors(self._address, unknown=_not_running(project_id), asked="the worker"):
+        with rpc_errors(self._address, unknown=self._projects.kind.not_running(project_id), asked="the worker"):
             try:
-                done: str = await self._handle(project_id).execute_update(
+                done: str = await self._projects.handle(project_id).execute_update(
                     UPDATES[type(request)], request, result_type=str, rpc_timeout=UPDATE_TIMEOUT
                 )
             except WorkflowUpdateFailedError as error:
@@ -249,9 +250,9 @@ class Orchestrator:
         """
         view = await self.view(project_id)
         check_resumable(project_id, view.status, changes)
-        spec, state = await self._reader.stored.written(project_id)
+        spec, state = await self._projects.stored.written(project_id)
         spec = spec.model_copy(update={"models": load_catalog(self._settings)})
-        unbooked = await self._reader.stored.unbooked(project_id, state)
+        unbooked = await self._projects.stored.unbooked(project_id, state)
         run_input = resumed_input(spec, state, changes, unbooked)
         if self._settings.embedded:
             await self._ensure_services(replace_worker=True)
@@ -261,8 +262,7 @@ class Orchestrator:
 
     async def cancel(self, project_id: str) -> None:
         """Asks the run to end as CANCELLED; it publishes what is done. Nothing happens where it has ended."""
-        with rpc_errors(self._address, unknown=_not_running(project_id)):
-            await self._handle(project_id).cancel(rpc_timeout=RPC_TIMEOUT)
+        await self._projects.cancel(project_id)
 
     async def export(self, project_id: str, output_dir: Path) -> Path:
         """Writes what the run published to `output_dir`, whole or not at all; returns the folder.
@@ -279,7 +279,7 @@ class Orchestrator:
         ref = (await self.view(project_id)).manifest
         if ref is None:
             raise UserInputError(f"project {project_id} has no report yet; 'orch-cli status' tells why")
-        return await self._reader.stored.published(ref, HTML_REPORT_NAME)
+        return await self._projects.stored.published(ref, HTML_REPORT_NAME)
 
     async def heal(self) -> None:
         """Starts the embedded server and worker again if they died. Cheap; for waiting loops."""
@@ -314,18 +314,6 @@ class Orchestrator:
             self._say("the namespace lacks our search attributes: 'orch-cli list' will show less")
         return registered
 
-    async def _signal(self, project_id: str, name: str, *arguments: str) -> None:
-        with rpc_errors(self._address, unknown=_not_running(project_id)):
-            await self._handle(project_id).signal(name, args=arguments, rpc_timeout=RPC_TIMEOUT)
-
     def _use(self, client: Client) -> None:
         self._client = client
         self._address = client.service_client.config.target_host
-        self._reader = RunReader(client, self._store)
-
-    def _handle(self, project_id: str) -> WorkflowHandle[Any, Any]:
-        return self._client.get_workflow_handle(workflow_id(project_id))
-
-
-def _not_running(project_id: str) -> str:
-    return f"no project {project_id!r} is running; 'orch-cli list' shows them"

@@ -24,11 +24,33 @@ _EVENTS = TypeAdapter(list[Event])
 _RECORDS = TypeAdapter(list[CallRecord])
 
 
-class StoredRuns:
-    """Reads what the runs of one namespace stored. Methods raise PrerequisiteError where it cannot be read."""
+class StoredLogs:
+    """Reads what runs of any kind stored. Methods raise PrerequisiteError where it cannot be read."""
+
+    def __init__(self, store: ArtifactStore) -> None:
+        self._store = store
+
+    async def segments(self, refs: Sequence[BlobRef]) -> list[Event]:
+        """Events of these segments of a log."""
+        return [event for ref in refs for event in _EVENTS.validate_json(await self.blob(ref))]
+
+    async def log(self, ref: BlobRef) -> list[Event]:
+        """Events of a whole log."""
+        return [Event.model_validate_json(line) for line in (await self.blob(ref)).splitlines()]
+
+    async def blob(self, ref: BlobRef) -> bytes:
+        """Stored content."""
+        try:
+            return await self._store.get(ref)
+        except ArtifactError as error:
+            raise PrerequisiteError(f"{error}; is this the store that the worker writes to?") from error
+
+
+class StoredRuns(StoredLogs):
+    """Reads what the projects of one namespace stored."""
 
     def __init__(self, store: ArtifactStore, namespace: str) -> None:
-        self._store = store
+        super().__init__(store)
         self._namespace = namespace
 
     async def view(self, project_id: str) -> ProjectView | None:
@@ -47,7 +69,7 @@ class StoredRuns:
         """What requests cost that the run sent after it stored `state`, by key: a run that was terminated."""
         records = list(state.records)
         for ref in state.record_segments:
-            records += _RECORDS.validate_json(await self._get(ref))
+            records += _RECORDS.validate_json(await self.blob(ref))
         ledger = state.ledger
         known = {record.key for record in records} | ledger.reserved.keys() | ledger.uncertain.keys()
         return await Journal(self._store, owner="").charges(self._namespace, project_id, known)
@@ -68,17 +90,9 @@ class StoredRuns:
             state,
         )
 
-    async def segments(self, refs: Sequence[BlobRef]) -> list[Event]:
-        """Events of these segments of a log."""
-        return [event for ref in refs for event in _EVENTS.validate_json(await self._get(ref))]
-
-    async def log(self, ref: BlobRef) -> list[Event]:
-        """Events of a whole log."""
-        return [Event.model_validate_json(line) for line in (await self._get(ref)).splitlines()]
-
     async def text(self, ref: BlobRef) -> str:
         """A stored text."""
-        return (await self._get(ref)).decode(errors="replace")
+        return (await self.blob(ref)).decode(errors="replace")
 
     async def published(self, manifest: BlobRef, path: str) -> bytes:
         """One file of what a run published."""
@@ -98,11 +112,11 @@ class StoredRuns:
 
     async def records(self, ref: BlobRef) -> list[CallRecord]:
         """All settled calls of a run."""
-        return [CallRecord.model_validate_json(line) for line in (await self._get(ref)).splitlines()]
+        return [CallRecord.model_validate_json(line) for line in (await self.blob(ref)).splitlines()]
 
     async def suggestions(self, ref: BlobRef) -> tuple[Suggestion, ...]:
         """Suggestions with what they add to the texts."""
-        return SUGGESTIONS.validate_json(await self._get(ref))
+        return SUGGESTIONS.validate_json(await self.blob(ref))
 
     async def planned(self, plan: Sequence[TaskSpec]) -> tuple[PlannedTask, ...]:
         """The tasks with their instructions, as a person edits them."""
@@ -120,12 +134,6 @@ class StoredRuns:
                 for task in plan
             ]
         )
-
-    async def _get(self, ref: BlobRef) -> bytes:
-        try:
-            return await self._store.get(ref)
-        except ArtifactError as error:
-            raise PrerequisiteError(f"{error}; is this the store that the worker writes to?") from error
 
     async def _named(self, project_id: str, leaf: str, kind: type[_Model]) -> _Model | None:
         data = await self._store.read_named(project_name(self._namespace, project_id, leaf))
