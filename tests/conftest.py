@@ -5,12 +5,19 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
+if TYPE_CHECKING:
+    from orchestrator.testing.installation import Installed
+    from tests.cluster.server import Cluster
+
 CHAOS = Path(__file__).parent / "chaos"
+CLUSTER = Path(__file__).parent / "cluster"
 FOREIGN_PREFIXES = ("ORCH_", "ORCHESTRATOR_", "TEMPORAL_", "XDG_", "OTEL_", "GIGACHAT_", "YANDEX_")
 FOREIGN_SUFFIXES = ("_API_KEY", "_BASE_URL", "_AUTH_URL", "_IAM_TOKEN", "_FOLDER_ID", "_CA_BUNDLE", "_VERIFY_SSL")
 FOREIGN_NAMES = ("OLLAMA_HOST", "OLLAMA_NUM_CTX")
@@ -28,27 +35,54 @@ class NetworkUsedError(RuntimeError):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos", action="store_true", help="run all of tests/chaos, not only its sample")
+    parser.addoption("--cluster", action="store_true", help="run against a real Temporal server on PostgreSQL")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     home = Path(tempfile.mkdtemp(prefix="orch-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    config.addinivalue_line("markers", "embedded: about the embedded server and its worker; left out with --cluster")
     config.addinivalue_line("markers", "long_build: installs and builds for minutes; runs with --chaos only")
     _isolate(home)
     sys.addaudithook(_refuse_network)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--chaos"):
-        return
-    left_out = [item for item in items if _is_left_out(item)]
+    left_out = [item for item in items if _is_left_out(item, config)]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
 
 
-def _is_left_out(item: pytest.Item) -> bool:
-    of_chaos = CHAOS in item.path.parents and not item.get_closest_marker("sample")
-    return of_chaos or item.get_closest_marker("long_build") is not None
+def _is_left_out(item: pytest.Item, config: pytest.Config) -> bool:
+    chaos, cluster = config.getoption("--chaos"), config.getoption("--cluster")
+    long = CHAOS in item.path.parents and not item.get_closest_marker("sample")
+    long = long or item.get_closest_marker("long_build") is not None
+    elsewhere = item.get_closest_marker("embedded") is not None if cluster else CLUSTER in item.path.parents
+    return (long and not chaos) or elsewhere
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> "Iterator[Cluster | None]":
+    """The cluster that tests run against; None where they run against the embedded server."""
+    if not request.config.getoption("--cluster"):
+        yield None
+        return
+    from tests.cluster.server import running_cluster
+
+    with running_cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def installed(cluster: "Cluster | None") -> "Installed":
+    """Makes an installation of the server that tests run against."""
+    from orchestrator.testing.installation import Installation
+
+    if cluster is None:
+        return Installation
+    from tests.cluster.installation import installations
+
+    return installations(cluster)
 
 
 @pytest.fixture(autouse=True)

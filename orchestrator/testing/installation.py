@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,6 +76,8 @@ class Command:
 class Installation:
     """An ORCH_HOME below `folder`, without any key but those in `extra`. `close` ends what runs in it."""
 
+    next_call_s = 6.0  # after a kill: from the return of what was killed to the next request
+
     def __init__(self, folder: Path, extra: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.home = folder / "orch-home"
@@ -118,6 +120,13 @@ class Installation:
         info = server_info(self.settings)
         return info.address if info else ""
 
+    def restarted_s(self, victim: str) -> float:
+        """When the last of the killed processes was back: `worker`, `server`, or both of them."""
+        times = [path.stat().st_mtime for path in self.home.glob("worker.*.ready")] if victim != "server" else []
+        if victim != "worker":
+            times.append((self.home / "temporal" / "server.json").stat().st_mtime)
+        return max(times)
+
     def close(self) -> None:
         """End the worker at once, then the server."""
         worker = self.worker_pid()
@@ -125,6 +134,10 @@ class Installation:
             kill_process(worker)
         stop_worker(self.settings)
         stop_server(self.settings)
+
+
+Installed = Callable[[Path, Mapping[str, str]], Installation]
+"""Makes an installation: embedded, or one that uses a cluster."""
 
 
 class VendorProcess:

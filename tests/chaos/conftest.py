@@ -13,6 +13,7 @@ from orchestrator.client.server import ServerInfo, ensure_server, stop_server
 from orchestrator.settings import Settings
 from tests.chaos.invariants import ChaosError, Harm
 from tests.client.conftest import settings_at
+from tests.cluster.server import Cluster
 
 LONGEST_S = 180.0
 REPORT = "CHAOS_REPORT"  # a file that takes a JSON line per test
@@ -68,8 +69,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(home: Path) -> Iterator[ServerInfo]:
+def server(home: Path, cluster: Cluster | None) -> Iterator[ServerInfo]:
     """The Temporal server of all runs in this process."""
+    if cluster is not None:
+        yield cluster.info()
+        return
     settings = settings_at(home)
     yield ensure_server(settings, lambda line: None)
     stop_server(settings)

@@ -11,13 +11,12 @@ from typing import Any
 
 from orchestrator.catalog import load_catalog
 from orchestrator.domain.money import micro
-from orchestrator.testing.installation import Command, Installation, Outcome, VendorProcess, kill_process
+from orchestrator.testing.installation import Command, Installation, Installed, Outcome, VendorProcess, kill_process
 from orchestrator.testing.project_script import ProjectScript, ScriptedTask, mixed12, module_task
 from orchestrator.testing.vendor_records import log_billed_micro, read_log
 from tests.chaos.invariants import Harm, counted_as, require
 
 POINT_S = 90.0
-NEXT_CALL_S = 6.0
 HTTP_OK = 200
 TEST_SECONDS = 1.5
 
@@ -59,9 +58,9 @@ def twelve_tasks(files_per_task: int = 1) -> tuple[ScriptedTask, ...]:
 class Project:
     """A run under way, seen from outside: its processes, its journal, and what the vendors counted."""
 
-    def __init__(self, folder: Path, script: ProjectScript) -> None:
+    def __init__(self, folder: Path, script: ProjectScript, installed: Installed = Installation) -> None:
         self.vendors = VendorProcess(folder, script.save(folder / "script.py"))
-        self.installation = Installation(folder, self.vendors.environment())
+        self.installation = installed(folder, self.vendors.environment())
         self.output = folder / "out"
         self.killed_s = 0.0
         self.command: Command | None = None
@@ -161,14 +160,6 @@ class Project:
         back = ("export", self.id, "--json") if point == "export" else ("watch", self.id, "--json")
         return self.installation.run(*back)
 
-    def restarted_s(self, victim: str) -> float:
-        """When the last of the killed processes was back."""
-        home = self.installation.home
-        times = [path.stat().st_mtime for path in home.glob("worker.*.ready")] if victim != "server" else []
-        if victim != "worker":
-            times.append((home / "temporal" / "server.json").stat().st_mtime)
-        return max(times)
-
 
 # Points of a run
 
@@ -253,7 +244,8 @@ def verify(project: Project, outcome: Outcome, victim: str, point: str) -> None:
     elif point in _CALLS_FOLLOW:
         later = [event["started_s"] for event in project.received() if event["started_s"] > project.killed_s]
         assert later, "no call after the kill"
-        assert min(later) - project.restarted_s(victim) <= NEXT_CALL_S
+        installation = project.installation
+        assert min(later) - installation.restarted_s(victim) <= installation.next_call_s
 
 
 def verify_any_moment(project: Project, outcome: Outcome) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.testing.installation import Installed
 from tests.chaos.harness import POINTS, Project, resume_server, script_for, verify
 
 VICTIMS = ("worker", "server", "both", "command")
@@ -23,8 +24,8 @@ MATRIX = [
 
 
 @pytest.fixture
-def project(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Project]:
-    started = Project(tmp_path, script_for(request.node.callspec.params["point"]))
+def project(tmp_path: Path, request: pytest.FixtureRequest, installed: Installed) -> Iterator[Project]:
+    started = Project(tmp_path, script_for(request.node.callspec.params["point"]), installed)
     try:
         yield started
     finally:

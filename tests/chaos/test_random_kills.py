@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.testing.installation import Installed
 from orchestrator.testing.project_script import ProjectScript, text_task
 from tests.chaos.harness import Project, verify_any_moment
 
@@ -25,10 +26,10 @@ CASES = [
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
+def project(tmp_path: Path, installed: Installed) -> Iterator[Project]:
     tasks = tuple(text_task(number, *((number // 2,) if number > 1 else ())) for number in range(1, 7))
     script = ProjectScript(tasks=tasks, latency_ms=LATENCY_MS, chunks=3, chunk_delay_ms=50.0)
-    started = Project(tmp_path, script)
+    started = Project(tmp_path, script, installed)
     try:
         yield started
     finally:

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestrator.testing.installation import Installation
+from orchestrator.testing.installation import Installed
 from orchestrator.testing.vendor_server import FakeVendorServer
 from tests.e2e.theatre import Theatre
 
 
 @pytest.fixture(scope="session")
-def shared_theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
+def shared_theatre(tmp_path_factory: pytest.TempPathFactory, installed: Installed) -> Iterator[Theatre]:
     with FakeVendorServer() as vendors:
-        installation = Installation(tmp_path_factory.mktemp("e2e"), vendors.environment())
+        installation = installed(tmp_path_factory.mktemp("e2e"), vendors.environment())
         try:
             yield Theatre(installation, vendors)
         finally:

@@ -11,6 +11,7 @@ import pytest
 from orchestrator.client.server import ServerInfo, ensure_server, stop_server
 from orchestrator.settings import Settings
 from tests.client.conftest import settings_at
+from tests.cluster.server import Cluster
 from tests.workflow.harness import House, house
 
 LONGEST_S = 60.0
@@ -36,8 +37,11 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def server(settings: Settings) -> Iterator[ServerInfo]:
+def server(settings: Settings, cluster: Cluster | None) -> Iterator[ServerInfo]:
     """The server."""
+    if cluster is not None:
+        yield cluster.info()
+        return
     yield ensure_server(settings, lambda line: None)
     stop_server(settings)
 
