@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from temporalio import activity
 
 from activities.pipeline_values import PipelineValues
+from activities.polled import polled_vendors
 from orchestrator.artifacts.publish import run_name
 from orchestrator.artifacts.store import ArtifactError, ArtifactStore
 from orchestrator.contracts import names
@@ -36,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 class PipelineToolActivities:
-    """Implementations over one store; `vendors` are those that this worker can ask."""
+    """Implementations over one store; `vendors` are those that this process asks."""
 
     def __init__(self, store: ArtifactStore, vendors: Sequence[str]) -> None:
         self._store = store
@@ -45,10 +46,11 @@ class PipelineToolActivities:
 
     @activity.defn(name=names.ACTIVITY_PIPELINE_PREPARE)
     async def prepare(self, request: PrepareRun) -> Prepared:
-        """Put the pipeline and its inputs into the store, and say what this worker can ask."""
+        """Put the pipeline and its inputs into the store, and say what workers can ask."""
         pipeline = await self._store.put(request.plan.spec.model_dump_json().encode())
         inputs = {name: await self._values.keep(value) for name, value in request.inputs.items()}
-        return Prepared(pipeline=pipeline, inputs=inputs, vendors=self._vendors)
+        vendors = await polled_vendors(request.queues, self._vendors) if request.queues else self._vendors
+        return Prepared(pipeline=pipeline, inputs=inputs, vendors=vendors)
 
     @activity.defn(name=names.ACTIVITY_PIPELINE_TEST)
     async def test(self, request: StepInput) -> StepOutcome:

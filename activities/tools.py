@@ -8,6 +8,7 @@ from temporalio import activity
 
 from activities.interfaces import ToolInterface
 from activities.layout import lay_out
+from activities.polled import polled_vendors
 from orchestrator.artifacts.journal import Journal
 from orchestrator.artifacts.manifest import merge_drafts
 from orchestrator.artifacts.publish import project_name, publish
@@ -51,7 +52,7 @@ _TOO_LONG = "it took longer than checks may take"
 
 
 class ToolActivities(ToolInterface):
-    """Implementations over one store, one journal and one sandbox; `vendors` are those that this worker can ask."""
+    """Implementations over one store, one journal and one sandbox; `vendors` are those that this process asks."""
 
     def __init__(
         self,
@@ -72,7 +73,7 @@ class ToolActivities(ToolInterface):
         return PrepareResult(
             project=await self._store.put(request.project.encode()),
             criteria=await self._store.put(request.criteria.encode()),
-            vendors=self._vendors,
+            vendors=await polled_vendors(request.queues, self._vendors) if request.queues else self._vendors,
             sandbox=self._sandbox.kind,
         )
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -16,9 +17,30 @@ def worker() -> None:
 
 
 @app.command("run")
-def run(profile: Profile = None) -> None:
-    """Serve all queues until SIGTERM or Ctrl-C; calls in flight are finished."""
+def run(
+    queues: Annotated[
+        str | None,
+        typer.Option(
+            "--queues",
+            metavar="LIST",
+            help="What to serve: workflows, tools, models or models:VENDOR, separated by commas.  "
+            "[default: everything that this machine has keys for]",
+        ),
+    ] = None,
+    build_id: Annotated[
+        str | None,
+        typer.Option(
+            "--build-id", metavar="ID", help="Version of the code: a run stays with the one that it began with."
+        ),
+    ] = None,
+    profile: Profile = None,
+) -> None:
+    """Serve the queues until SIGTERM or Ctrl-C; calls in flight are finished.
+
+    Only models need keys, only tools need a sandbox: processes that serve one of them can be kept apart.
+    """
     if profile:
         os.environ["TEMPORAL_PROFILE"] = profile
+    given = [*(["--queues", queues] if queues else []), *(["--build-id", build_id] if build_id else [])]
     # -P: a folder named `workers` where the user stands must not be taken for ours.
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "workers.main"])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "workers.main", *given])

@@ -1,5 +1,6 @@
 """`orch-worker`: polls the workflow, model and tool queues until SIGTERM, then lets calls in flight finish."""
 
+import argparse
 import asyncio
 import logging
 import os
@@ -9,7 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.domain.errors import OrchError, PrerequisiteError
+from orchestrator.contracts.serving import EVERYTHING, Serving, parse_serving
+from orchestrator.domain.errors import OrchError, PrerequisiteError, UserInputError
 from orchestrator.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -24,17 +26,19 @@ _RETRY_S = 0.05
 def main() -> None:
     """Console entry. Exit codes: 0 after a graceful stop, 1 where the worker could not run, 2 for bad settings."""
     code = 0
+    arguments = _arguments()
     try:
+        serving = _serving(arguments.queues)
         settings = load_settings()
         logging.basicConfig(
             level=settings.log_level,
             format="%(asctime)s %(levelname)s %(name)s %(message)s",
             stream=sys.stderr,
         )
-        asyncio.run(_serve(settings))
+        asyncio.run(_serve(settings, serving, arguments.build_id))
     except OrchError as error:
         sys.stderr.write(f"orch-worker: {error}\n")
-        code = 1
+        code = 2 if isinstance(error, UserInputError) else 1
     except KeyboardInterrupt:
         code = 130
     # Interpreter shutdown can crash after a Temporal client was used; everything is flushed and closed by now.
@@ -43,20 +47,37 @@ def main() -> None:
     os._exit(code)
 
 
-async def _serve(settings: Settings) -> None:
-    from orchestrator.providers.registry import import_sdks
-    from workers.build import build
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="orch-worker", description="Serves the task queues until SIGTERM.")
+    parser.add_argument("--queues", default="", help="workflows, tools, models or models:VENDOR, separated by commas")
+    parser.add_argument("--build-id", default="", help="version of the code: runs stay with the one they began with")
+    return parser.parse_args()
 
-    import_sdks(settings.vendors)  # before the connection: the server may still be starting
+
+def _serving(queues: str) -> Serving:
+    if not queues:
+        return EVERYTHING
+    try:
+        return parse_serving(queues)
+    except ValueError as error:
+        raise UserInputError(f"--queues {error}") from None
+
+
+async def _serve(settings: Settings, serving: Serving, build_id: str) -> None:
+    from orchestrator.providers.registry import import_sdks
+    from workers.build import Duty, build
+
+    if serving.models:
+        import_sdks(settings.vendors)  # before the connection: the server may still be starting
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     client = await _connected(settings)
-    workers = await build(settings, client)
+    workers = await build(settings, client, Duty(serving, apart=not _is_embedded(settings), build_id=build_id))
     running = [asyncio.create_task(worker.run()) for worker in workers.workers]
     _announce(settings)
-    logger.info("polling as %s", os.getpid())
+    logger.info("polling %s as %s", ", ".join(queue.name for queue in workers.queues), os.getpid())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([stopping, *running], return_when=asyncio.FIRST_COMPLETED)
     logger.info("stopping: calls in flight may finish")
@@ -81,6 +102,13 @@ async def _connected(settings: Settings) -> "Client":
             if time.monotonic() >= deadline:
                 raise
         await asyncio.sleep(_RETRY_S)
+
+
+def _is_embedded(settings: Settings) -> bool:
+    """Whether this is the worker beside an embedded server, which does everything."""
+    from orchestrator.client.worker_process import WORKER_STATE
+
+    return bool(settings.environment.get(WORKER_STATE))
 
 
 def _announce(settings: Settings) -> None:

@@ -5,6 +5,7 @@ from typing import Protocol
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from orchestrator.contracts.names import queue_for
     from orchestrator.contracts.state import RunMemory, Spending
     from orchestrator.domain.model import ModelSpec
     from orchestrator.domain.policy import Policy, permitted, refusals
@@ -22,6 +23,9 @@ class CallSpec(DrivenSpec, Protocol):
     @property
     def policies(self) -> tuple[Policy, ...]: ...
 
+    @property
+    def vendor_queues(self) -> bool: ...
+
 
 class CallContext(DrivenContext):
     """A run that asks models. A task is whatever owns calls: a step, too."""
@@ -36,7 +40,7 @@ class CallContext(DrivenContext):
     # Models
 
     def vendors(self) -> tuple[str, ...]:
-        """Vendors that the worker can speak to."""
+        """Vendors that workers can speak to."""
         raise NotImplementedError
 
     def models(self) -> tuple[ModelSpec, ...]:
@@ -46,6 +50,12 @@ class CallContext(DrivenContext):
     def forbidden(self) -> tuple[str, ...]:
         """Models that only a policy keeps from being asked, each with the reason."""
         return refusals(self._usable(), self.spec.policies) if self.spec.policies else ()
+
+    def queues(self) -> dict[str, str]:
+        """The queue of each vendor's calls, where each has its own."""
+        if not self.spec.vendor_queues:
+            return {}
+        return {model.vendor: queue_for(model, apart=True) for model in self.spec.models}
 
     def _usable(self) -> tuple[ModelSpec, ...]:
         return usable_models(self.spec.models, self.vendors())

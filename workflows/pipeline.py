@@ -76,7 +76,7 @@ class PipelineWorkflow(CallingRun):
         cap = f"budget ${usd(spec.max_micro):.2f}" if spec.capped else "no budget"
         if not self.resumed:
             ctx.emit("started", f"{spec.plan.spec.name or 'pipeline'} {spec.plan.spec.version}, {cap}"[:200])
-        given = PrepareRun(plan=spec.plan, inputs=spec.inputs)
+        given = PrepareRun(plan=spec.plan, inputs=spec.inputs, queues=ctx.queues())
         summary = "store the texts, look for vendors"
         found: Prepared = await ctx.tool(names.ACTIVITY_PIPELINE_PREPARE, given, Prepared, summary)
         if ctx.state.prepared is not None:  # the vendors may be others by now

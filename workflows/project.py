@@ -95,7 +95,7 @@ class ProjectWorkflow(Steering, CallingRun):
             self.ctx.emit("started", f"budget ${usd(spec.max_micro):.2f}, time limit {spec.time_limit_s:.0f} s")
             state.prepared = await self.ctx.tool(
                 names.ACTIVITY_PREPARE,
-                PrepareInput(project=spec.project, criteria=spec.criteria),
+                PrepareInput(project=spec.project, criteria=spec.criteria, queues=self.ctx.queues()),
                 PrepareResult,
                 "store the texts, look for vendors",
             )

@@ -106,7 +106,7 @@ async def send_request(
     handle = workflow.start_activity(
         ACTIVITY_PIPELINE_LLM if slot.stage is PipelineStage.STEP else STAGE_ACTIVITIES[slot.stage],
         request,
-        task_queue=queue_for(send.model.vendor),
+        task_queue=queue_for(send.model, apart=ctx.spec.vendor_queues),
         result_type=CallResult,
         start_to_close_timeout=timedelta(seconds=timeouts.call_s),
         schedule_to_close_timeout=timedelta(seconds=timeouts.give_up_s),

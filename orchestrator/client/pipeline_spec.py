@@ -76,6 +76,7 @@ def build_run(
         choices=choices,
         timeouts=EMBEDDED_TIMEOUTS if embedded else CLUSTER_TIMEOUTS,
         continue_after_events=EMBEDDED_CONTINUE_AFTER_EVENTS if embedded else CLUSTER_CONTINUE_AFTER_EVENTS,
+        vendor_queues=not embedded,
     )
 
 

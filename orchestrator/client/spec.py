@@ -172,6 +172,7 @@ def build_spec(
         simulated_routing={task_type: tuple(order) for task_type, order in simulated_routing.items()},
         timeouts=EMBEDDED_TIMEOUTS if embedded else CLUSTER_TIMEOUTS,
         continue_after_events=EMBEDDED_CONTINUE_AFTER_EVENTS if embedded else CLUSTER_CONTINUE_AFTER_EVENTS,
+        vendor_queues=not embedded,
         policies=request.policies,
         overrides=request.overrides,
         approve_plan=request.approve_plan,

@@ -1,13 +1,17 @@
 """Names on the wire: pinned strings, so that moving code never breaks a history."""
 
+from orchestrator.domain.model import ModelSpec
+
 PROJECT_WORKFLOW = "ProjectWorkflow"
 PIPELINE_WORKFLOW = "PipelineWorkflow"
 
 QUEUE_WORKFLOWS = "orch-workflows"
-# Calls share the queue's name, so that a worker with both gets a call together with the decision to make it.
-# Workflow tasks and activities are apart all the same: workers may serve one of the two.
+# Where one process does everything, calls share the queue's name, so that it gets a call together with the decision
+# to make it.
 QUEUE_MODELS = QUEUE_WORKFLOWS
 QUEUE_TOOLS = "orch-tools"
+DEPLOYMENT = "orch"  # all versions of our workers, as Temporal's worker deployment
+SIMULATED = "simulated"  # in place of a vendor, all that only pretend to be one
 
 ACTIVITY_PREPARE = "project.prepare"
 ACTIVITY_APPLY_SUGGESTIONS = "project.apply_suggestions"
@@ -61,9 +65,16 @@ MEMO_FINGERPRINT = "fingerprint"  # of project text and criteria
 MEMO_KEYWORDS = "keywords"  # of both, blank-separated
 
 
-def queue_for(vendor: str) -> str:
-    """The task queue that calls of this vendor go to."""
-    return QUEUE_MODELS
+def queue_for(model: ModelSpec, *, apart: bool) -> str:
+    """The task queue that calls of this model go to. `apart`: in a cluster, where each vendor has its own."""
+    if not apart:
+        return QUEUE_MODELS
+    return vendor_queue(SIMULATED if model.simulated else model.vendor)
+
+
+def vendor_queue(vendor: str) -> str:
+    """The queue of a vendor, or of all simulated models together: nobody limits those, and queues have to be polled."""
+    return f"orch-models-{vendor}"
 
 
 def workflow_id(project_id: str) -> str:

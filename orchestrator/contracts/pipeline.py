@@ -34,6 +34,8 @@ class PipelineRunSpec(Frozen):
     timeouts: Timeouts = Timeouts()
     continue_after_events: int = 4000
     search_attributes: bool = True  # the namespace has ours registered
+    vendor_queues: bool = False  # in a cluster each vendor has a task queue
+    team: str = ""  # shares the workers fairly with other teams
 
     @property
     def capped(self) -> bool:
@@ -152,6 +154,7 @@ class PrepareRun(Frozen):
 
     plan: PipelinePlan
     inputs: dict[str, JsonValue]
+    queues: dict[str, str] = {}  # by vendor, where each has its own: then vendors count whose queue is polled
 
 
 class StepInput(Frozen):

@@ -60,6 +60,8 @@ class ProjectSpec(Frozen):
     commands: tuple[UserCommand, ...] = ()
     quality_targets: dict[TaskType, float] = {}  # acceptance thresholds in place of the table's
     files: DraftRef | None = None  # the user's own, part of the software from the start
+    vendor_queues: bool = False  # in a cluster each vendor has a task queue
+    team: str = ""  # shares the workers fairly with other teams
 
 
 class TaskView(Frozen):

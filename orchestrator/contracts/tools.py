@@ -14,14 +14,15 @@ class PrepareInput(Frozen):
 
     project: str
     criteria: str
+    queues: dict[str, str] = {}  # by vendor, where each has its own: then vendors count whose queue is polled
 
 
 class PrepareResult(Frozen):
-    """References to the texts, and what this worker can do."""
+    """References to the texts, and what workers can do."""
 
     project: BlobRef
     criteria: BlobRef
-    vendors: tuple[str, ...]  # with a key or reachable, in the worker's environment; simulated ones included
+    vendors: tuple[str, ...]  # with a key or reachable, where the workers are; simulated ones included
     sandbox: str  # "bubblewrap", "unsafe" or "" where generated code cannot be run
 
 
