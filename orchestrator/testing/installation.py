@@ -31,6 +31,7 @@ class Outcome(NamedTuple):
     @property
     def object(self) -> dict[str, Any]:
         """The one JSON object that stdout is."""
+        assert self.out, f"nothing on stdout, exit code {self.code}: {self.err}"
         value = json.loads(self.out)
         assert isinstance(value, dict)
         return value
