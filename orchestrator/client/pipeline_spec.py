@@ -18,6 +18,7 @@ from orchestrator.domain.model import ModelSpec, find_model
 from orchestrator.domain.money import FREE, NO_CAP_MICRO
 from orchestrator.domain.pipeline import InputSpec, InputType, LlmStep, PipelineSpec, all_steps
 from orchestrator.domain.pipeline_plan import PipelinePlan
+from orchestrator.domain.policy import Policy
 from orchestrator.pipelines.inputs import given
 from orchestrator.pipelines.validation import plan_of
 
@@ -33,6 +34,7 @@ def build_run(
     embedded: bool,
     max_micro: int | None = None,
     mock: bool = False,
+    policies: tuple[Policy, ...] = (),
 ) -> PipelineRunSpec:
     """A run of `spec`, under the cap `max_micro`, else its own budget, else none.
 
@@ -73,6 +75,7 @@ def build_run(
         max_micro=NO_CAP_MICRO if cap is None else cap,
         models=(*chosen.values(), *simulated),
         unpriced=tuple(dict.fromkeys(unpriced)),
+        policies=policies,
         choices=choices,
         timeouts=EMBEDDED_TIMEOUTS if embedded else CLUSTER_TIMEOUTS,
         continue_after_events=EMBEDDED_CONTINUE_AFTER_EVENTS if embedded else CLUSTER_CONTINUE_AFTER_EVENTS,
