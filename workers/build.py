@@ -15,6 +15,7 @@ from temporalio.worker import (
 )
 
 from activities.boundary import ErrorBoundary
+from activities.delivery import DeliveryActivities
 from activities.model_calls import ModelActivities
 from activities.pipeline_calls import StepActivities
 from activities.pipeline_mock import MockVendor
@@ -40,6 +41,7 @@ from workers.queues import (
     Queue,
     Work,
     call_activities,
+    delivery_activities,
     pipeline_activities,
     separate_queues,
     shared_queues,
@@ -140,7 +142,8 @@ def _work(settings: Settings, duty: Duty, providers: dict[str, Provider], secret
         environments = Environments(settings)
         own = ToolActivities(store, journal, sandbox, environments, vendors=tuple(providers))
         pipelines = PipelineToolActivities(store=store, vendors=tuple(with_mock))
-        tools = (*tool_activities(own), *pipeline_activities(pipelines))
+        delivery = DeliveryActivities(store, settings)
+        tools = (*tool_activities(own), *pipeline_activities(pipelines), *delivery_activities(delivery))
     return Work(workflows=WORKFLOWS if serving.workflows else (), calls=calls, tools=tools)
 
 
