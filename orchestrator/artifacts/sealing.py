@@ -10,7 +10,6 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from orchestrator.artifacts.backends import Backend
 from orchestrator.artifacts.errors import ArtifactError, MissingKeyError
 from orchestrator.settings.encryption import ENCRYPTION_KEYS, EncryptionKeys
 
@@ -65,6 +64,10 @@ class Sealer:
         except (InvalidTag, ValueError):  # a nonce that was cut off
             raise ArtifactError(f"{context} was altered, or sealed with another key {key_id.decode()!r}") from None
 
+    def is_current(self, data: bytes) -> bool:
+        """Whether `data` needs no new seal: it has that of the first key, or there are no keys."""
+        return not self._keys or data.startswith(_head(self._keys.ids[0].encode()))
+
     @cached_property
     def _ciphers(self) -> dict[str, "AESGCM"]:
         if not self._keys:
@@ -74,38 +77,9 @@ class Sealer:
         return {key.id: AESGCM(key.secret.get_secret_value()) for key in self._keys.keys}
 
 
-class SealingBackend:
-    """A backend whose objects are sealed, each for its name. Objects that are not sealed are read as they are."""
-
-    def __init__(self, backend: Backend, sealer: Sealer) -> None:
-        self._backend = backend
-        self._sealer = sealer
-
-    async def read(self, name: str) -> bytes | None:
-        """The content, None where there is no such object. Raises MissingKeyError and ArtifactError too."""
-        data = await self._backend.read(name)
-        return None if data is None else self._sealer.unseal(data, _context(name))
-
-    async def write(self, name: str, data: bytes) -> None:
-        """Replaces the object."""
-        await self._backend.write(name, self._sealer.seal(data, _context(name)))
-
-    async def create(self, name: str, data: bytes) -> bool:
-        """False, and nothing written, where the object exists."""
-        return await self._backend.create(name, self._sealer.seal(data, _context(name)))
-
-    async def names(self, folder: str) -> list[str]:
-        """Names of all objects below `folder`: they are not sealed."""
-        return await self._backend.names(folder)
-
-
 def is_sealed(data: bytes) -> bool:
     """Whether `data` looks like what a sealer gives, of any key."""
     return data.startswith(_MAGIC)
-
-
-def _context(name: str) -> str:
-    return f"artifact {name}"
 
 
 def _head(key_id: bytes) -> bytes:
