@@ -26,10 +26,12 @@ with workflow.unsafe.imports_passed_through():
 from workflows import views
 from workflows.briefing import advise, enhance
 from workflows.context import RunContext
+from workflows.delivering import deliver_project
 from workflows.driven import CallingRun
 from workflows.driven_context import Stopped
 from workflows.foundation import lay_out
 from workflows.integrate import integrate
+from workflows.membership import tell_batch
 from workflows.model_calls import call_model
 from workflows.records import flush, publish, save_state, show_search_attributes
 from workflows.steering import Steering
@@ -62,12 +64,19 @@ class ProjectWorkflow(Steering, CallingRun):
     @workflow.run
     async def run(self, run_input: ProjectInput) -> ProjectView:
         """Drive the run to its end; the result is a ProjectView with all tasks and the manifest."""
-        result = await self.conduct(self._drive(), self._watch_time())
+        result = await self.conduct(self._drive_and_tell(), self._watch_time())
         if result is None:
             workflow.continue_as_new(ProjectInput(spec=self.ctx.spec, state=self.ctx.state))
         return result
 
     # The run
+
+    async def _drive_and_tell(self) -> ProjectView | None:
+        """The run, and a word to the batch that waits for it."""
+        view = await self._drive()
+        if view is not None and self.ctx.spec.batch is not None:
+            await tell_batch(self.ctx.spec.batch, view)
+        return view
 
     async def _drive(self) -> ProjectView | None:
         """All phases; None if the run drained and has to continue in a new execution."""
@@ -86,7 +95,16 @@ class ProjectWorkflow(Steering, CallingRun):
                 await flush(ctx)
                 return None
             self._end_open_tasks()
-        return await publish(ctx)
+        return await self._delivered(await publish(ctx))
+
+    async def _delivered(self, view: ProjectView) -> ProjectView:
+        """The result, once everybody who wanted it has it."""
+        spec = self.ctx.spec
+        if spec.delivery is None or spec.plan_only or spec.advise_only:
+            return view
+        view = await deliver_project(self.ctx, spec.delivery, view)
+        await save_state(self.ctx, view)
+        return view
 
     async def _prepare(self) -> None:
         state, spec = self.ctx.state, self.ctx.spec

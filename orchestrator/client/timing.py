@@ -163,7 +163,12 @@ def interval_text(every: timedelta, offset: timedelta) -> str:
 
 def _duration(given: timedelta) -> str:
     seconds = int(given.total_seconds())
-    parts = ((seconds // 86_400, "d"), (seconds % 86_400 // 3600, "h"), (seconds % 3600 // 60, "m"), (seconds % 60, "s"))
+    parts = (
+        (seconds // 86_400, "d"),
+        (seconds % 86_400 // 3600, "h"),
+        (seconds % 3600 // 60, "m"),
+        (seconds % 60, "s"),
+    )
     return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
 
 
@@ -176,7 +181,7 @@ def _pieces(name: str, piece: str) -> tuple[Span, ...]:
     field = _FIELDS[name]
     match = _PIECE.fullmatch(piece)
     if not match:
-        raise ValueError(f"{piece[:40]!r} is no value of {name}: write a number, a range 1-5, '*', with '/2' for a step")
+        raise ValueError(f"{piece[:40]!r} is no value of {name}: write a number, a range 1-5 or '*', a step as in */2")
     step = int(match[3] or 1)
     first = field.least if match[1] is None else _number(name, field, match[1])
     last = field.most if match[1] is None or match[3] else first

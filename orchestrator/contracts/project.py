@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from orchestrator.contracts.delivery import Delivery
 from orchestrator.domain.apps import Architecture, ArchitectureWishes, DependencyPolicy, EnhanceMode, UserCommand
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.criteria import CriterionResult
@@ -28,6 +29,13 @@ class OnExhausted(StrEnum):
 
     END = "end"  # as BUDGET_EXHAUSTED, with what is done
     PAUSE = "pause"  # wait for a larger budget
+
+
+class Membership(Frozen):
+    """A project's place in a batch: ids of both."""
+
+    batch_id: str
+    key: str
 
 
 class ProjectSpec(Frozen):
@@ -60,6 +68,8 @@ class ProjectSpec(Frozen):
     commands: tuple[UserCommand, ...] = ()
     quality_targets: dict[TaskType, float] = {}  # acceptance thresholds in place of the table's
     files: DraftRef | None = None  # the user's own, part of the software from the start
+    batch: Membership | None = None  # the batch is told how the run ends
+    delivery: Delivery | None = None  # once the run has ended
     vendor_queues: bool = False  # in a cluster each vendor has a task queue
     team: str = ""  # shares the workers fairly with other teams
 
@@ -109,6 +119,7 @@ class ProjectView(Frozen):
     criteria: tuple[CriterionResult, ...] = ()  # one by one, as integration found them
     architecture: Architecture | None = None  # what the plan follows, once it is decided
     manifest: BlobRef | None = None
+    output_dir: str = ""  # where a worker wrote the files
     events: BlobRef | None = None  # the whole event log as JSONL, once the run has ended
     records: BlobRef | None = None  # all calls as JSONL of CallRecord, once the run has ended
 
