@@ -3,29 +3,21 @@
 import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import GrpcCompression
 
 from orchestrator.client.namespace import EMBEDDED_NAMESPACE
 from orchestrator.client.plugin import OrchPlugin
+from orchestrator.client.polling import unpolled_queues
 from orchestrator.client.processes import Say
-from orchestrator.client.rpc import CONNECT_TIMEOUT, RETRIES, RPC_TIMEOUT, core_runtime, rpc_errors
+from orchestrator.client.rpc import CONNECT_TIMEOUT, RETRIES, core_runtime
 from orchestrator.client.server import ServerInfo, ensure_server, server_info
 from orchestrator.client.worker_process import WorkerInfo, ensure_worker
-from orchestrator.contracts.names import QUEUE_MODELS, QUEUE_TOOLS, QUEUE_WORKFLOWS
 from orchestrator.domain.errors import PrerequisiteError
 from orchestrator.domain.text import one_line
 from orchestrator.settings import Settings
 
-_POLLED = (
-    (QUEUE_WORKFLOWS, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
-    (QUEUE_MODELS, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
-    (QUEUE_TOOLS, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
-)
 _LOOPBACK = ("127.", "localhost:", "[::1]:")
 
 
@@ -71,22 +63,6 @@ def ensure_services(settings: Settings, say: Say, *, replace_worker: bool) -> Se
         beside.shutdown(wait=False)  # where there is no server, its worker gives up by itself
     workers[-1].result()
     return server
-
-
-async def unpolled_queues(client: Client) -> list[str]:
-    """Our task queues that no worker polls. Raises PrerequisiteError."""
-    idle = []
-    with rpc_errors(client.service_client.config.target_host):
-        for queue, kind in _POLLED:
-            described = await client.workflow_service.describe_task_queue(
-                DescribeTaskQueueRequest(
-                    namespace=client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind
-                ),
-                timeout=RPC_TIMEOUT,
-            )
-            if not described.pollers and queue not in idle:
-                idle.append(queue)
-    return idle
 
 
 def _embedded(settings: Settings, say: Say, start_services: bool) -> ServerInfo:
