@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from activities.live_calls import LiveCall, Phase
+from activities.observing import CallWatch, tell_lost
 from orchestrator.artifacts.errors import ArtifactError, ArtifactUnavailableError
-from orchestrator.artifacts.journal import Changed, Done, Journal, Unknown, Void
+from orchestrator.artifacts.journal import FREE, Changed, Done, Journal, Unknown, Void
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts.calls import CallKind, CallRequest, CallResult
 from orchestrator.domain.answer_text import AnswerError
@@ -20,7 +21,10 @@ from orchestrator.domain.ledger import UncertainCharge
 from orchestrator.domain.money import cost_micro, upper_bound_micro
 from orchestrator.domain.text import one_line
 from orchestrator.providers.base import ModelAnswer, ModelRequest, Provider, ProviderError
+from orchestrator.telemetry.instruments import CALLS_REUSED, STORE_ERRORS
+from orchestrator.telemetry.logs import log_fields
 from orchestrator.telemetry.redaction import redact
+from orchestrator.telemetry.telemetry import SILENT, Telemetry
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -50,15 +54,26 @@ class Asker(ABC):
     keeps_answers = True  # in the store, as they came
 
     def __init__(
-        self, store: ArtifactStore, journal: Journal, providers: Mapping[str, Provider], secrets: tuple[str, ...]
+        self,
+        store: ArtifactStore,
+        journal: Journal,
+        providers: Mapping[str, Provider],
+        secrets: tuple[str, ...],
+        telemetry: Telemetry = SILENT,
     ) -> None:
         self._store = store
         self._journal = journal
         self._providers = providers
         self._secrets = secrets
+        self._telemetry = telemetry
 
     async def perform(self, live: LiveCall) -> CallResult:
         """What came of the call: from the journal where it knows, else from the vendor."""
+        key, model = live.request.key, live.request.model
+        with log_fields(task_id=key.task, stage=key.stage.value, vendor=model.vendor, model=model.model):
+            return await self._perform(live)
+
+    async def _perform(self, live: LiveCall) -> CallResult:
         request = live.request
         provider = self._providers.get(request.model.vendor)
         if provider is None:
@@ -77,14 +92,22 @@ class Asker(ABC):
         digest = _digest(request, asked)
         match await self._journal.begin(request.key, digest, _most(request)):
             case Done(record=record) | Void(record=record):
+                self._telemetry.add(CALLS_REUSED, 1, {"vendor": request.model.vendor})
                 return record.model_copy(update={"replayed": True})
             case Changed(record=record):
                 return _superseded(request, record)
             case Unknown():
+                tell_lost(self._telemetry, request, _most(request))
                 message = "the process that sent this request ended before it recorded the outcome"
                 return _result(request, _failure(FailureKind.LOST, Fate.UNCERTAIN, message))
         live.phase = Phase.SENT
-        result = await self._ask(live, provider, asked)
+        watch = CallWatch(self._telemetry, request, asked, lambda text: redact(text, self._secrets))
+        try:
+            result = await self._ask(live, provider, asked, watch)
+        except asyncio.CancelledError:
+            watch.cancelled(_most(request))
+            raise
+        watch.ended(result, _charge(request, result))
         result = result.model_copy(update={"prompt_bytes": size, **kept})
         await self._record(request, digest, result)
         return result
@@ -101,7 +124,7 @@ class Asker(ABC):
     async def _understand(self, request: CallRequest, answer: ModelAnswer) -> dict[str, Any]:
         """Fields of the result, `notes` among them. Raises UnusableError or AnswerError."""
 
-    async def _ask(self, live: LiveCall, provider: Provider, asked: ModelRequest) -> CallResult:
+    async def _ask(self, live: LiveCall, provider: Provider, asked: ModelRequest, watch: CallWatch) -> CallResult:
         request = live.request
         started = time.monotonic()
         try:
@@ -118,7 +141,8 @@ class Asker(ABC):
             result = _result(request, error.failure.model_copy(update={"fate": fate, "message": message}))
         else:
             live.phase = Phase.ANSWERED
-            result = await _insist(lambda: self._understood(request, answer))
+            watch.answered(answer)
+            result = await self._insist(lambda: self._understood(request, answer))
         return result.model_copy(update={"latency_ms": round((time.monotonic() - started) * 1000)})
 
     async def _understood(self, request: CallRequest, answer: ModelAnswer) -> CallResult:
@@ -148,27 +172,27 @@ class Asker(ABC):
         if result.kind is CallKind.UNCERTAIN:
             return
         if result.failure is not None and result.failure.fate is Fate.UNBILLED:
-            await _insist(lambda: self._journal.void(request.key, digest, result))
+            await self._insist(lambda: self._journal.void(request.key, digest, result))
         else:
-            await _insist(lambda: self._journal.done(request.key, digest, result, _cost(request, result)))
+            await self._insist(lambda: self._journal.done(request.key, digest, result, _cost(request, result)))
+
+    async def _insist(self, action: Callable[[], Awaitable[T]]) -> T:
+        """Do it as soon as the store can be used: what the vendor was paid for must not be lost to a full disk."""
+        delay_s = _FIRST_DELAY_S
+        while True:
+            try:
+                return await action()
+            except (OSError, ArtifactUnavailableError) as error:
+                logger.warning("the outcome of a call cannot be stored yet: %s", one_line(str(error)))
+                self._telemetry.add(STORE_ERRORS, 1, {"activity": "outcome"})
+            await asyncio.sleep(delay_s)
+            delay_s = min(delay_s * 2, _MAX_DELAY_S)
 
     def _notes(self, notes: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(one_line(redact(note, self._secrets), _NOTE_CHARS) for note in notes[:_MAX_NOTES])
 
     def _clean(self, text: str) -> str:
         return one_line(redact(text, self._secrets))
-
-
-async def _insist(action: Callable[[], Awaitable[T]]) -> T:
-    """Do it as soon as the store can be used: what the vendor was paid for must not be lost to a full disk."""
-    delay_s = _FIRST_DELAY_S
-    while True:
-        try:
-            return await action()
-        except (OSError, ArtifactUnavailableError) as error:
-            logger.warning("the outcome of a call cannot be stored yet: %s", one_line(str(error)))
-        await asyncio.sleep(delay_s)
-        delay_s = min(delay_s * 2, _MAX_DELAY_S)
 
 
 def _most(request: CallRequest) -> UncertainCharge:
@@ -185,6 +209,13 @@ def _cost(request: CallRequest, result: CallResult) -> UncertainCharge:
         return most
     actual = cost_micro(result.usage, request.model.prices)
     return most.model_copy(update={"amount_micro": min(actual, most.amount_micro)})
+
+
+def _charge(request: CallRequest, result: CallResult) -> UncertainCharge:
+    """What the request cost; where nobody knows, what it can cost at most."""
+    if result.failure is not None and result.failure.fate is Fate.UNBILLED:
+        return FREE
+    return _most(request) if result.kind is CallKind.UNCERTAIN else _cost(request, result)
 
 
 def _superseded(request: CallRequest, record: CallResult) -> CallResult:

@@ -17,6 +17,7 @@ from orchestrator.domain.tasks import Stage
 from orchestrator.prompts import build_prompt, schema_for
 from orchestrator.providers.answers import unusable
 from orchestrator.providers.base import ModelAnswer, ModelRequest, Provider
+from orchestrator.telemetry.telemetry import SILENT, Telemetry
 from orchestrator.validators.sandbox import Sandbox
 
 _TEMPERATURES = {Stage.EVALUATE: 0.0, Stage.JUDGE: 0.0, Stage.CRITIQUE: 0.2, Stage.ADVISE: 0.2, Stage.ENHANCE: 0.7}
@@ -33,8 +34,9 @@ class TaskAsker(Asker):
         providers: Mapping[str, Provider],
         secrets: tuple[str, ...],
         sandbox: Sandbox,
+        telemetry: Telemetry = SILENT,
     ) -> None:
-        super().__init__(store, journal, providers, secrets)
+        super().__init__(store, journal, providers, secrets, telemetry)
         self._sandbox = sandbox
 
     async def _prompt(self, request: CallRequest) -> ModelRequest:
@@ -70,8 +72,9 @@ class ModelActivities(ModelInterface):
         providers: Mapping[str, Provider],
         secrets: Sequence[str],
         sandbox: Sandbox,
+        telemetry: Telemetry = SILENT,
     ) -> None:
-        self._calls = LiveCalls(TaskAsker(store, journal, providers, tuple(secrets), sandbox).perform)
+        self._calls = LiveCalls(TaskAsker(store, journal, providers, tuple(secrets), sandbox, telemetry).perform)
 
     @activity.defn(name=STAGE_ACTIVITIES[Stage.ENHANCE])
     async def enhance(self, request: CallRequest) -> CallResult:

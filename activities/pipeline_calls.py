@@ -21,15 +21,21 @@ from orchestrator.pipelines.errors import StepError
 from orchestrator.pipelines.values import asked_again, prompt_of
 from orchestrator.providers.answers import unusable
 from orchestrator.providers.base import FinishReason, ModelAnswer, ModelRequest, Provider
+from orchestrator.telemetry.telemetry import SILENT, Telemetry
 
 
 class StepActivities:
     """Calls over one store, one journal and the vendors of this process; `secrets` never leave in a message."""
 
     def __init__(
-        self, store: ArtifactStore, journal: Journal, providers: Mapping[str, Provider], secrets: Sequence[str]
+        self,
+        store: ArtifactStore,
+        journal: Journal,
+        providers: Mapping[str, Provider],
+        secrets: Sequence[str],
+        telemetry: Telemetry = SILENT,
     ) -> None:
-        self._calls = LiveCalls(StepAsker(store, journal, providers, tuple(secrets)).perform)
+        self._calls = LiveCalls(StepAsker(store, journal, providers, tuple(secrets), telemetry).perform)
 
     @activity.defn(name=names.ACTIVITY_PIPELINE_LLM)
     async def llm(self, request: CallRequest) -> CallResult:
@@ -43,9 +49,14 @@ class StepAsker(Asker):
     keeps_answers = False  # the value is the answer
 
     def __init__(
-        self, store: ArtifactStore, journal: Journal, providers: Mapping[str, Provider], secrets: tuple[str, ...]
+        self,
+        store: ArtifactStore,
+        journal: Journal,
+        providers: Mapping[str, Provider],
+        secrets: tuple[str, ...],
+        telemetry: Telemetry = SILENT,
     ) -> None:
-        super().__init__(store, journal, providers, secrets)
+        super().__init__(store, journal, providers, secrets, telemetry)
         self._values = PipelineValues(store)
 
     async def _prompt(self, request: CallRequest) -> ModelRequest:
