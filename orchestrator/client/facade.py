@@ -28,11 +28,13 @@ from orchestrator.catalog import load_catalog
 from orchestrator.client.connection import connect, connect_embedded, ensure_services
 from orchestrator.client.namespace import has_search_attributes
 from orchestrator.client.pipelines import PipelineOutput, PipelineRuns, Site
+from orchestrator.client.polling import vendors_served
 from orchestrator.client.processes import Say
 from orchestrator.client.reading import ProjectRow, ProjectRuns
 from orchestrator.client.resuming import ResumeChanges, check_resumable, resumed_input
 from orchestrator.client.rpc import RPC_TIMEOUT, UPDATE_TIMEOUT, rpc_errors
 from orchestrator.client.similar import Similar, fingerprint, keywords, similar_to
+from orchestrator.client.urgency import team_attribute, urgency
 from orchestrator.client.watching import ended
 from orchestrator.contracts.messages import UPDATES, Request
 from orchestrator.contracts.names import (
@@ -51,6 +53,7 @@ from orchestrator.contracts.state import ProjectInput
 from orchestrator.contracts.tools import CallRecord
 from orchestrator.domain.answers import PlannedTask, Suggestion
 from orchestrator.domain.errors import UserInputError
+from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import usd
 from orchestrator.domain.pipeline import PipelineSpec
 from orchestrator.domain.text import one_line
@@ -101,7 +104,17 @@ class Orchestrator:
             await self._ensure_services(replace_worker=True)
         elif self._settings.store_url.startswith("file:"):
             self._say("the artifact store is a local folder: only machines that share it can export")
+        if not self._settings.embedded:
+            await self._tell_unserved(spec.models)
         return await self._run(ProjectInput(spec=spec))
+
+    async def _tell_unserved(self, models: tuple[ModelSpec, ...]) -> None:
+        """One line where workers cannot ask every vendor that the run may use."""
+        vendors = await vendors_served(self._client, models)
+        if not vendors.served:
+            self._say("no worker asks models: start one with 'orch-cli worker run', or the run fails")
+        elif vendors.unserved:
+            self._say(f"workers ask {', '.join(vendors.served)}; none asks {', '.join(vendors.unserved)}")
 
     async def _run(self, run_input: ProjectInput) -> str:
         spec = run_input.spec
@@ -115,7 +128,9 @@ class Orchestrator:
             MEMO_FINGERPRINT: "" if spec.advise_only else fingerprint(spec.project, spec.criteria),
             MEMO_KEYWORDS: "" if spec.advise_only else keywords(spec.project, spec.criteria),
         }
-        planning = TypedSearchAttributes([SearchAttributePair(_STATUS, ProjectStatus.PLANNING.value)])
+        planning = TypedSearchAttributes(
+            [SearchAttributePair(_STATUS, ProjectStatus.PLANNING.value), *team_attribute(spec.team)]
+        )
         try:
             with rpc_errors(self._address):
                 handle = await self._client.start_workflow(
@@ -129,6 +144,7 @@ class Orchestrator:
                     memo=memo,
                     search_attributes=planning if registered else None,
                     static_summary=first_line,
+                    priority=urgency(spec.team, attended=True),
                     rpc_timeout=RPC_TIMEOUT,
                 )
         except WorkflowAlreadyStartedError:

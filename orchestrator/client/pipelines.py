@@ -14,6 +14,7 @@ from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.client.rpc import RPC_TIMEOUT, rpc_errors
 from orchestrator.client.runs import RunKind, Runs, ended, facts
 from orchestrator.client.stored import StoredLogs
+from orchestrator.client.urgency import team_attribute, urgency
 from orchestrator.contracts.names import (
     MEMO_MAX_USD,
     MEMO_PIPELINE,
@@ -91,7 +92,9 @@ class PipelineRuns(Runs[PipelineView]):
         spec = given.spec
         registered = await self._site.ready()
         name = spec.plan.spec.name[:_SUMMARY_CHARS]
-        running = TypedSearchAttributes([SearchAttributePair(_STATUS, ProjectStatus.RUNNING.value)])
+        running = TypedSearchAttributes(
+            [SearchAttributePair(_STATUS, ProjectStatus.RUNNING.value), *team_attribute(spec.team)]
+        )
         with rpc_errors(self.address):
             await self._client.start_workflow(
                 PIPELINE_WORKFLOW,
@@ -102,6 +105,7 @@ class PipelineRuns(Runs[PipelineView]):
                 memo={MEMO_PIPELINE: name, MEMO_MAX_USD: usd(spec.max_micro) if spec.capped else 0.0},
                 search_attributes=running if registered else None,
                 static_summary=one_line(name, _SUMMARY_CHARS),
+                priority=urgency(spec.team, attended=True),
                 rpc_timeout=RPC_TIMEOUT,
             )
 

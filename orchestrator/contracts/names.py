@@ -13,6 +13,10 @@ QUEUE_TOOLS = "orch-tools"
 DEPLOYMENT = "orch"  # all versions of our workers, as Temporal's worker deployment
 SIMULATED = "simulated"  # in place of a vendor, all that only pretend to be one
 
+# Smaller is sooner; what says nothing has 3.
+PRIORITY_ATTENDED = 2  # somebody waits for the run
+PRIORITY_UNATTENDED = 4  # batches and schedules
+
 ACTIVITY_PREPARE = "project.prepare"
 ACTIVITY_APPLY_SUGGESTIONS = "project.apply_suggestions"
 ACTIVITY_CHECK = "project.check"
