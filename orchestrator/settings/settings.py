@@ -15,6 +15,7 @@ from orchestrator.settings.delivery import DeliverySettings, find_delivery
 from orchestrator.settings.encryption import ENCRYPTION_KEYS, EncryptionKeys, parse_encryption_keys
 from orchestrator.settings.keys import KEY_COMMAND
 from orchestrator.settings.limits import RATE_LIMITS, parse_rate_limits
+from orchestrator.settings.observation import ObservationSettings, find_observation
 from orchestrator.settings.vendors import VENDORS, VendorDefinition
 from orchestrator.settings.vendors.definition import CA_BUNDLE_SUFFIX
 
@@ -52,6 +53,7 @@ class Settings(BaseModel):
     simulation: SimulationSettings = SimulationSettings()
     rate_limits: dict[str, float] = Field(default_factory=dict)  # requests per second by vendor, of all workers
     delivery: DeliverySettings = DeliverySettings()
+    observation: ObservationSettings = ObservationSettings()
     environment: dict[str, str] = Field(default_factory=dict, repr=False)
 
     @cached_property
@@ -125,6 +127,7 @@ def load_settings(environment: Mapping[str, str] | None = None, folder: Path | N
         simulation=_simulation(env),
         rate_limits=parse_rate_limits(env.get(RATE_LIMITS, "")),
         delivery=find_delivery(env),
+        observation=find_observation(env),
         environment=env,
     )
 
