@@ -14,6 +14,7 @@ from temporalio.worker import (
     WorkerDeploymentConfig,
 )
 
+from activities.batches import BatchActivities
 from activities.boundary import ErrorBoundary
 from activities.delivery import DeliveryActivities
 from activities.model_calls import ModelActivities
@@ -40,6 +41,7 @@ from workers.queues import (
     Activity,
     Queue,
     Work,
+    batch_activities,
     call_activities,
     delivery_activities,
     pipeline_activities,
@@ -143,7 +145,13 @@ def _work(settings: Settings, duty: Duty, providers: dict[str, Provider], secret
         own = ToolActivities(store, journal, sandbox, environments, vendors=tuple(providers))
         pipelines = PipelineToolActivities(store=store, vendors=tuple(with_mock))
         delivery = DeliveryActivities(store, settings)
-        tools = (*tool_activities(own), *pipeline_activities(pipelines), *delivery_activities(delivery))
+        batches = BatchActivities(store, journal)
+        tools = (
+            *tool_activities(own),
+            *pipeline_activities(pipelines),
+            *batch_activities(batches),
+            *delivery_activities(delivery),
+        )
     return Work(workflows=WORKFLOWS if serving.workflows else (), calls=calls, tools=tools)
 
 

@@ -4,16 +4,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from activities.batches import BatchActivities
 from activities.delivery import DeliveryActivities
 from activities.model_calls import ModelActivities
 from activities.pipeline_calls import StepActivities
 from activities.pipeline_tools import PipelineToolActivities
 from activities.tools import ToolActivities
 from orchestrator.contracts.names import QUEUE_MODELS, QUEUE_TOOLS, QUEUE_WORKFLOWS, vendor_queue
+from workflows.batch import BatchWorkflow
 from workflows.pipeline import PipelineWorkflow
 from workflows.project import ProjectWorkflow
 
-WORKFLOWS: tuple[type, ...] = (ProjectWorkflow, PipelineWorkflow)
+WORKFLOWS: tuple[type, ...] = (ProjectWorkflow, PipelineWorkflow, BatchWorkflow)
 
 Activity = Callable[..., Any]
 
@@ -94,6 +96,11 @@ def tool_activities(tools: ToolActivities) -> list[Activity]:
         tools.reconcile,
         tools.publish,
     ]
+
+
+def batch_activities(batches: BatchActivities) -> list[Activity]:
+    """All that a batch needs besides its projects."""
+    return [batches.open, batches.load, batches.look, batches.publish]
 
 
 def pipeline_activities(pipelines: PipelineToolActivities) -> list[Activity]:

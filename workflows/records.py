@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
 from workflows import views
 from workflows.calling import CallContext
 from workflows.context import RunContext
+from workflows.driven_context import DrivenContext
 from workflows.foundation import base, drop_base
 
 _STATUS = SearchAttributeKey.for_keyword("OrchStatus")
@@ -131,12 +132,18 @@ async def flush(ctx: CallContext) -> None:
         text = _json_list([record.model_dump_json() for record in state.records])
         state.record_segments = (*state.record_segments, await store_text(ctx, text, "log segment"))
         state.records = []
+    await flush_events(ctx)
+
+
+async def flush_events(ctx: DrivenContext) -> None:
+    """The event log goes to the store."""
+    state = ctx.state
     text = _json_list([event.model_dump_json() for event in state.events])
     state.event_segments = (*state.event_segments, await store_text(ctx, text, "log segment"))
     state.events = []
 
 
-async def store_text(ctx: CallContext, text: str, summary: str) -> BlobRef:
+async def store_text(ctx: DrivenContext, text: str, summary: str) -> BlobRef:
     """Put a text into the store."""
     stored: BlobRef = await ctx.tool(names.ACTIVITY_STORE_TEXT, TextInput(text=text), BlobRef, summary)
     return stored

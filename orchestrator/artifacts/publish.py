@@ -1,9 +1,11 @@
 """Publishing: all files of a project, its summary and its report become one manifest."""
 
+import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
 from orchestrator.artifacts.errors import ArtifactError
 from orchestrator.artifacts.html_report import HTML_REPORT_NAME, render_html
@@ -19,6 +21,7 @@ from orchestrator.domain.refs import BlobRef, FileRef
 from orchestrator.domain.tasks import PROJECT
 from orchestrator.domain.text import one_line
 
+logger = logging.getLogger(__name__)
 _Item = TypeVar("_Item")
 _CALLS = TypeAdapter(tuple[CallRecord, ...])
 _EVENTS = TypeAdapter(tuple[Event, ...])
@@ -86,6 +89,22 @@ def project_name(namespace: str, project: str, leaf: str) -> str:
 def run_name(namespace: str, run_id: str, leaf: str) -> str:
     """Name in the store of something that belongs to a run of a pipeline."""
     return "/".join(("pipelines", safe_piece(namespace), safe_piece(run_id), safe_piece(leaf)))
+
+
+def batch_name(namespace: str, batch_id: str, leaf: str) -> str:
+    """Name in the store of something that belongs to a batch."""
+    return "/".join(("batches", safe_piece(namespace), safe_piece(batch_id), safe_piece(leaf)))
+
+
+async def joined_log(store: ArtifactStore, segments: Sequence[BlobRef]) -> BlobRef:
+    """Lists in JSON as one blob with a line for each item; a list that the store has lost is left out."""
+    items: list[JsonValue] = []
+    for ref in segments:
+        try:
+            items += json.loads(await store.get(ref))
+        except ArtifactError as error:
+            logger.warning("a part of a log is lost: %s", error)
+    return await store.put("".join(f"{json.dumps(item, ensure_ascii=False)}\n" for item in items).encode())
 
 
 def place(files: Mapping[str, bytes]) -> tuple[dict[str, bytes], tuple[str, ...]]:

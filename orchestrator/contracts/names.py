@@ -4,6 +4,7 @@ from orchestrator.domain.model import ModelSpec
 
 PROJECT_WORKFLOW = "ProjectWorkflow"
 PIPELINE_WORKFLOW = "PipelineWorkflow"
+BATCH_WORKFLOW = "BatchWorkflow"
 
 QUEUE_WORKFLOWS = "orch-workflows"
 # Where one process does everything, calls share the queue's name, so that it gets a call together with the decision
@@ -34,6 +35,10 @@ ACTIVITY_PIPELINE_EXPAND = "pipeline.expand"
 ACTIVITY_PIPELINE_TRANSFORM = "pipeline.transform"
 ACTIVITY_PIPELINE_ASSEMBLE = "pipeline.assemble"
 ACTIVITY_PIPELINE_PUBLISH = "pipeline.publish"
+ACTIVITY_BATCH_OPEN = "batch.open"
+ACTIVITY_BATCH_LOAD = "batch.load"
+ACTIVITY_BATCH_LOOK = "batch.look"
+ACTIVITY_BATCH_PUBLISH = "batch.publish"
 ACTIVITY_DELIVER_FILES = "delivery.files"
 ACTIVITY_DELIVER_WEBHOOK = "delivery.webhook"
 ACTIVITY_DELIVER_COMMAND = "delivery.command"
@@ -43,6 +48,7 @@ ACTIVITY_MONTH_SETTLE = "schedule.settle"
 SIGNAL_PAUSE = "pause"
 SIGNAL_RESUME = "resume"
 SIGNAL_CANCEL_TASK = "cancel_task"
+SIGNAL_PROJECT_ENDED = "project_ended"
 
 UPDATE_CHOOSE_SUGGESTIONS = "choose_suggestions"
 UPDATE_APPROVE_PLAN = "approve_plan"
@@ -69,6 +75,7 @@ SEARCH_INTS = ("OrchTasksDone", "OrchTasksTotal")
 
 MEMO_PROJECT = "project"  # first line of the project text
 MEMO_PIPELINE = "pipeline"  # name of the pipeline
+MEMO_BATCH = "batch"  # of a batch its name, of a project the id of its batch
 MEMO_MAX_USD = "max_usd"
 MEMO_FINGERPRINT = "fingerprint"  # of project text and criteria
 MEMO_KEYWORDS = "keywords"  # of both, blank-separated
@@ -94,3 +101,8 @@ def workflow_id(project_id: str) -> str:
 def pipeline_workflow_id(run_id: str) -> str:
     """The id of the workflow that runs this pipeline."""
     return f"pipeline-{run_id}"
+
+
+def batch_workflow_id(batch_id: str) -> str:
+    """The id of the workflow that runs this batch."""
+    return f"batch-{batch_id}"

@@ -12,6 +12,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory, WorkflowUpdateFailedError
 from temporalio.worker import Worker
 
+from activities.batches import BatchActivities
 from activities.boundary import ErrorBoundary
 from activities.model_calls import ModelActivities
 from activities.tools import ToolActivities
@@ -37,7 +38,8 @@ from orchestrator.validators.sandbox import Sandbox
 from orchestrator.validators.tools import ToolEnvironment
 from tests.workflow.play import DEADLINE_S, VENDORS, Play
 from workers.build import HEARTBEAT_THROTTLE
-from workers.queues import model_activities, tool_activities
+from workers.queues import batch_activities, model_activities, tool_activities
+from workflows.batch import BatchWorkflow
 from workflows.project import ProjectWorkflow
 
 IDENTITY = "recorder"
@@ -205,7 +207,7 @@ class House:
     def __init__(self, client: Client, store: ArtifactStore) -> None:
         self.client = client
         self.store = store
-        self._runs: list[Run] = []
+        self._runs: list[WorkflowHandle[Any, Any]] = []
 
     async def start(self, project: ProjectSpec) -> Run:
         """Start a run by the workflow's name."""
@@ -227,8 +229,12 @@ class House:
             result_type=ProjectView,
         )
         run = Run(handle, project.project_id, self.client, self.store)
-        self._runs.append(run)
+        self.adopt(handle)
         return run
+
+    def adopt(self, handle: WorkflowHandle[Any, Any]) -> None:
+        """End this run, too, when the house is closed."""
+        self._runs.append(handle)
 
     async def play(self, project: ProjectSpec) -> ProjectView:
         """A run from start to end."""
@@ -237,8 +243,8 @@ class House:
     async def clear(self) -> None:
         """End what a failed test left behind."""
         for run in self._runs:
-            if (await run.handle.describe()).close_time is None:
-                await run.handle.terminate("the test is over")
+            if (await run.describe()).close_time is None:
+                await run.terminate("the test is over")
 
 
 @asynccontextmanager
@@ -277,7 +283,8 @@ def _workers(
     models = ModelActivities(store=store, journal=journal, providers=providers, secrets=(), sandbox=sandbox)
     environments = Environments(settings)
     tools = ToolActivities(store, journal, sandbox, environments, vendors=tuple(providers))
-    stages, others = model_activities(models), tool_activities(tools)
+    stages = model_activities(models)
+    others = [*tool_activities(tools), *batch_activities(BatchActivities(store, journal))]
     if instead is not None:
         name = instead.__name__
         stages = [instead(models) if getattr(stage, "__name__", "") == name else stage for stage in stages]
@@ -286,7 +293,7 @@ def _workers(
         Worker(
             client,
             task_queue=names.QUEUE_WORKFLOWS,
-            workflows=[ProjectWorkflow],
+            workflows=[ProjectWorkflow, BatchWorkflow],
             sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
         ),
         Worker(
