@@ -12,6 +12,7 @@ import typer
 
 from cli.attach import Earlier, exporter_of, known_project
 from cli.console import say
+from cli.delivering import wanted_delivery
 from cli.dialogue import can_ask
 from cli.dryrun import DryRun, parse_dry_run, plan_only, show_estimate
 from cli.finish import come_back, present
@@ -23,6 +24,7 @@ from cli.steering import parsed
 from orchestrator.artifacts.export import check_target
 from orchestrator.catalog import ROUTING, catalog_here
 from orchestrator.catalog.simulated import SIMULATED_ROUTING
+from orchestrator.client.deliveries import local_delivery
 from orchestrator.client.facade import Orchestrator
 from orchestrator.client.model_names import model_resolver
 from orchestrator.client.project_file import ProjectFile, load_project_file
@@ -74,6 +76,8 @@ class StartOptions:
     app_type: str | None
     no_enhance: bool
     no_advise: bool
+    webhook: str | None
+    on_finish: str | None
     detach: bool
     no_input: bool
     json_output: bool
@@ -89,8 +93,10 @@ def launch(options: StartOptions) -> int:
     catalog = cache(lambda: catalog_here(settings))
     file = load_project_file(Path(options.file), model_resolver(catalog)) if options.file else ProjectFile()
     request = request_from(options, file)
+    if dry_run is None:
+        request = request.model_copy(update={"delivery": local_delivery(request.delivery, settings)})
     named = parsed("--project-id", parse_project_id, options.project_id) if options.project_id else file.project_id
-    project_id = named or new_project_id(request.project)
+    project_id = named or new_project_id(request.project, readable=settings.readable_ids)
     new_project = options.new_project or bool(file.new_project) or dry_run is not None
     chosen = options.output_dir or file.output_dir
     folder = Path(chosen or f"results/{project_id}").expanduser().absolute()
@@ -139,6 +145,7 @@ def request_from(options: StartOptions, file: ProjectFile) -> ProjectRequest:
         validators=file.validators,
         commands=file.commands,
         quality_targets=file.quality_targets,
+        delivery=wanted_delivery(file.delivery, options.webhook, options.on_finish),
     )
 
 
@@ -193,6 +200,8 @@ def _resume_options(options: StartOptions) -> ResumeOptions:
         "--app-type": options.app_type,
         "--no-enhance": options.no_enhance,
         "--no-advise": options.no_advise,
+        "--webhook": options.webhook,
+        "--on-finish": options.on_finish,
         "--dry-run": options.dry_run is not None,
     }
     for flag, value in given.items():

@@ -20,6 +20,16 @@ OutputDir = Annotated[
         help="Where the software goes.  [default: as given to 'start']",
     ),
 ]
+Webhook = Annotated[
+    str | None,
+    typer.Option("--webhook", metavar="URL", help="The address that gets a signed message once the run has ended."),
+]
+OnFinish = Annotated[
+    str | None,
+    typer.Option(
+        "--on-finish", metavar="COMMAND", help="Absolute program and arguments that the worker runs at the end."
+    ),
+]
 AppType = Annotated[
     str | None,
     typer.Option(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Approve, AppType, Json, NoInput, OnExhausted, Profile
+from cli.options import Approve, AppType, Json, NoInput, OnExhausted, OnFinish, Profile, Webhook
 
 
 def start(
@@ -59,6 +59,8 @@ def start(
     no_advise: Annotated[
         bool, typer.Option("--no-advise", help="Plan without advice on the architecture, and without a scaffold.")
     ] = False,
+    webhook: Webhook = None,
+    on_finish: OnFinish = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return once the run has started.")] = False,
     no_input: NoInput = False,
     json_output: Json = False,
@@ -93,6 +95,8 @@ def start(
         app_type=app_type,
         no_enhance=no_enhance,
         no_advise=no_advise,
+        webhook=webhook,
+        on_finish=on_finish,
         detach=detach,
         no_input=no_input,
         json_output=json_output,

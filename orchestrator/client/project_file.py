@@ -15,6 +15,7 @@ from orchestrator.client.project_shape import (
     ProjectShape,
 )
 from orchestrator.client.user_files import UserFiles, inside
+from orchestrator.contracts.delivery import Delivery
 from orchestrator.contracts.project import OnExhausted
 from orchestrator.domain.apps import ArchitectureWishes, DependencyPolicy, EnhanceMode, UserCommand
 from orchestrator.domain.base import Frozen
@@ -54,6 +55,7 @@ class ProjectFile(Frozen):
     validators: tuple[str, ...] = ()
     commands: tuple[UserCommand, ...] = ()
     quality_targets: dict[TaskType, float] = {}
+    delivery: Delivery = Delivery()
     files: dict[str, bytes] = {}  # the user's own, by path in the software
 
 
@@ -120,6 +122,7 @@ class _Meaning:
             validators=tuple(dict.fromkeys(shape.validators)),
             commands=self._commands(),
             quality_targets=shape.quality_targets,
+            delivery=Delivery(**shape.deliver.model_dump(exclude_none=True)),
             files=self._files(),
         )
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
+from orchestrator.client.deliveries import parse_output_pattern, parse_webhook
 from orchestrator.client.project_models import ModelsSection
 from orchestrator.client.project_policies import PolicySection
 from orchestrator.client.spec import (
@@ -20,6 +21,7 @@ from orchestrator.client.spec import (
 )
 from orchestrator.contracts.project import OnExhausted
 from orchestrator.domain.apps import AppType, ArchitectureWishes, EnhanceMode
+from orchestrator.domain.delivery import check_command
 from orchestrator.domain.limits import MAX_CONCURRENCY
 from orchestrator.domain.paths import normalise_path
 from orchestrator.domain.plan import KNOWN_VALIDATORS
@@ -156,6 +158,17 @@ class DependenciesSection(Section):
     """Exact versions by name."""
 
 
+class DeliverSection(Section):
+    """What a worker does with a run that has ended, as far as its environment allows."""
+
+    webhook: Annotated[str, AfterValidator(parse_webhook)] | None = None
+    """The address that receives a signed message."""
+    command: Annotated[tuple[str, ...], AfterValidator(check_command)] = ()
+    """Absolute path of a program, and its arguments; the message is its standard input."""
+    output_dir: Annotated[str, AfterValidator(parse_output_pattern)] | None = None
+    """The folder, where the worker runs, that receives the files; %Y-%m-%d and the like are filled in."""
+
+
 class OutputSection(Section):
     """Where the software goes."""
 
@@ -236,6 +249,8 @@ class ProjectShape(Section):
     """The folder where the software goes."""
     output_dir: Text | None = None
     """The same as output."""
+    deliver: DeliverSection = DeliverSection()
+    """What a worker does once the run has ended."""
     new_project: bool | None = None
     """True: start afresh, whatever ran before."""
 

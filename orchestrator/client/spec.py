@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 
 from orchestrator.client.words import CONNECTING
+from orchestrator.contracts.delivery import Delivery
 from orchestrator.contracts.project import OnExhausted, ProjectSpec, Timeouts
 from orchestrator.domain.advising import app_type_of
 from orchestrator.domain.apps import AppType, ArchitectureWishes, DependencyPolicy, EnhanceMode, UserCommand
@@ -58,6 +59,7 @@ class ProjectRequest(Frozen):
     validators: tuple[str, ...] = ()
     commands: tuple[UserCommand, ...] = ()
     quality_targets: dict[TaskType, float] = {}
+    delivery: Delivery | None = None
 
 
 def parse_text(raw: str) -> str:
@@ -138,8 +140,13 @@ def parse_project_id(raw: str) -> str:
     return raw
 
 
-def new_project_id(project: str) -> str:
-    """A readable id of `[a-z0-9-]`: words of the text, and a random suffix that makes it unique."""
+def new_project_id(project: str, *, readable: bool) -> str:
+    """An id of `[a-z0-9-]`: words of the text, and a random suffix that makes it unique.
+
+    One that must tell nothing (Settings.readable_ids), since no id is ever sealed, has no words.
+    """
+    if not readable:
+        return f"project-{secrets.token_hex(8)}"
     words = [word for word in re.findall(r"[a-z0-9]+", project.lower()) if word not in CONNECTING]
     slug = ""
     for word in words:
@@ -187,4 +194,5 @@ def build_spec(
         validators=request.validators,
         commands=request.commands,
         quality_targets=request.quality_targets,
+        delivery=request.delivery,
     )

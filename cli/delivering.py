@@ -1,0 +1,19 @@
+"""Flags of what follows the end of a run."""
+
+from cli.steering import parsed
+from orchestrator.client.deliveries import parse_command, parse_output_pattern, parse_webhook
+from orchestrator.contracts.delivery import Delivery
+
+
+def wanted_delivery(
+    from_file: Delivery, webhook: str | None, on_finish: str | None, output_dir: str | None = None
+) -> Delivery:
+    """Flags over file. Raises UserInputError that names the flag."""
+    wanted: dict[str, object] = {}
+    if webhook is not None:
+        wanted["webhook"] = parsed("--webhook", parse_webhook, webhook)
+    if on_finish is not None:
+        wanted["command"] = parsed("--on-finish", parse_command, on_finish)
+    if output_dir is not None:
+        wanted["output_dir"] = parsed("--output-dir", parse_output_pattern, output_dir)
+    return from_file.model_copy(update=wanted)
