@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows import batch_views as shown
 from workflows.batch_context import BatchContext
+from workflows.batch_delivery import deliver_batch, reserve_month, settle_month
 from workflows.batch_projects import look_after, run_projects
 from workflows.driven import DrivenRun
 from workflows.records import flush_events
@@ -61,10 +62,9 @@ class BatchWorkflow(DrivenRun):
         ctx, spec = self.ctx, self.ctx.spec
         given = OpenBatch(manifest=spec.manifest)
         opened: OpenedBatch = await ctx.tool(names.ACTIVITY_BATCH_OPEN, given, OpenedBatch, "read what is to run")
-        ctx.state.progress = BatchState(
-            max_micro=spec.max_micro, concurrency=spec.concurrency, projects=opened.projects
-        )
-        text = f"{len(opened.projects)} projects, {spec.concurrency} at a time, budget ${usd(spec.max_micro):.2f}"
+        max_micro = await reserve_month(ctx, opened.projects)
+        ctx.state.progress = BatchState(max_micro=max_micro, concurrency=spec.concurrency, projects=opened.projects)
+        text = f"{len(opened.projects)} projects, {spec.concurrency} at a time, budget ${usd(max_micro):.2f}"
         ctx.emit("started", text, by=by)
         self.show()
 
@@ -74,6 +74,9 @@ class BatchWorkflow(DrivenRun):
         ctx.ending = True
         end = batch_ending(ctx.progress, ctx.state.stopped, ctx.state.stop_reason)
         ctx.emit("finished", f"{end.status.value}{': ' + end.reason if end.reason else ''}")
+        await settle_month(ctx)
+        if ctx.spec.delivery is not None:
+            await deliver_batch(ctx, ctx.spec.delivery, shown.batch_view(ctx, end))
         await flush_events(ctx)
         view = shown.batch_view(ctx, end)
         try:

@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.text import one_line
 
 from workflows.batch_context import BatchContext
+from workflows.batch_delivery import project_delivery
 from workflows.batch_views import show_search_attributes, status
 
 _STATUS = SearchAttributeKey.for_keyword("OrchStatus")
@@ -81,6 +82,7 @@ async def _load(ctx: BatchContext, project: BatchProject) -> ProjectSpec:
             "batch": Membership(batch_id=ctx.run_id, key=project.key),
             "max_micro": project.max_micro,
             "search_attributes": ctx.spec.search_attributes,
+            "delivery": project_delivery(ctx, loaded.delivery, project.key),
         }
     )
 

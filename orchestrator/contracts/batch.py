@@ -79,6 +79,7 @@ class BatchProjectView(Frozen):
     elapsed_s: float = 0.0
     simulated: bool = False
     manifest: BlobRef | None = None  # what it published
+    output_dir: str = ""  # where a worker wrote it
 
 
 class BatchView(Frozen):
@@ -174,4 +175,5 @@ def end_of(key: str, view: ProjectView) -> ProjectEnd:
         elapsed_s=view.elapsed_s,
         simulated=view.simulated,
         manifest=view.manifest,
+        output_dir=view.output_dir,
     )

@@ -38,6 +38,7 @@ class FinishedProject(Frozen):
     status: str
     spent_micro: int
     quality_score: float | None = None
+    output_dir: str = ""
 
 
 class FinishedRun(Frozen):

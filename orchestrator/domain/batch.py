@@ -51,6 +51,7 @@ class ProjectEnd(Frozen):
     elapsed_s: float = 0.0
     simulated: bool = False
     manifest: BlobRef | None = None
+    output_dir: str = ""  # where a worker wrote its files
 
 
 class BatchState(Frozen):

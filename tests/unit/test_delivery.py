@@ -105,7 +105,7 @@ def test_a_date_is_that_of_the_time_zone() -> None:
 
 @pytest.mark.parametrize("pattern", ["", " ", "a/%q", "a/%", "../%Y", "a/../b", "a\nb", "a/%Ey"])
 def test_a_pattern_is_a_path_with_dates_and_nothing_else(pattern: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"part of a date|empty|'\.\.'|one printable line"):
         check_date_pattern(pattern)
 
 
@@ -113,7 +113,7 @@ def test_a_pattern_is_a_path_with_dates_and_nothing_else(pattern: str) -> None:
     "url", ["", "ftp://h/x", "https://", "https://user:pw@h/", "http://h/a b", "http://h:0/", "http://[x/", "file:///x"]
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="must"):
         check_webhook(url)
 
 
@@ -176,7 +176,8 @@ def test_a_command_gets_the_message_and_no_key(tmp_path: Path) -> None:
     program = script(
         tmp_path,
         "import os, sys, json\n"
-        f"open({str(tmp_path / 'seen')!r}, 'w').write(json.dumps([sys.argv[1:], dict(os.environ), sys.stdin.read()]))\n",
+        "seen = [sys.argv[1:], dict(os.environ), sys.stdin.read()]\n"
+        f"open({str(tmp_path / 'seen')!r}, 'w').write(json.dumps(seen))\n",
     )
     keys = {"OPENAI_API_KEY": "sk-1", "ORCH_WEBHOOK_SECRET": SECRET, "ORCH_ENCRYPTION_KEYS": ""}
     activities = worker(tmp_path, ORCH_HOOK_COMMANDS=f"/bin/false:{program}", PATH="/usr/bin:/bin", **keys)
