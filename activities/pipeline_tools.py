@@ -11,6 +11,7 @@ from temporalio import activity
 
 from activities.pipeline_values import PipelineValues
 from activities.polled import polled_vendors
+from activities.run_telemetry import tell_pipeline
 from orchestrator.artifacts.publish import run_name
 from orchestrator.artifacts.store import ArtifactError, ArtifactStore
 from orchestrator.contracts import names
@@ -32,6 +33,7 @@ from orchestrator.pipelines.evaluation import holds
 from orchestrator.pipelines.functions import text_of
 from orchestrator.pipelines.transforms import transformed
 from orchestrator.pipelines.values import assembled, elements
+from orchestrator.telemetry.telemetry import SILENT, Telemetry
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +41,9 @@ logger = logging.getLogger(__name__)
 class PipelineToolActivities:
     """Implementations over one store; `vendors` are those that this process asks."""
 
-    def __init__(self, store: ArtifactStore, vendors: Sequence[str]) -> None:
+    def __init__(self, store: ArtifactStore, vendors: Sequence[str], telemetry: Telemetry = SILENT) -> None:
         self._store = store
+        self._telemetry = telemetry
         self._values = PipelineValues(store)
         self._vendors = tuple(vendors)
 
@@ -97,6 +100,7 @@ class PipelineToolActivities:
         )
         name = run_name(request.namespace, request.run_id, "input.json")
         await self._store.write_named(name, request.input_json.encode())
+        await tell_pipeline(self._telemetry, self._store, request, published.events)
         return published
 
     async def _in_time(self, compute: Callable[[], JsonValue], limit_s: float | None) -> StepOutcome:

@@ -9,6 +9,7 @@ from temporalio import activity
 from activities.interfaces import ToolInterface
 from activities.layout import lay_out
 from activities.polled import polled_vendors
+from activities.run_telemetry import tell_project
 from orchestrator.artifacts.journal import Journal
 from orchestrator.artifacts.manifest import merge_drafts
 from orchestrator.artifacts.publish import project_name, publish
@@ -38,6 +39,8 @@ from orchestrator.domain.enhancing import SUGGESTIONS, enhanced
 from orchestrator.domain.findings import CheckResult, CheckStatus, Finding
 from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.text import one_line
+from orchestrator.telemetry.instruments import CHECK_DURATION
+from orchestrator.telemetry.telemetry import SILENT, Telemetry
 from orchestrator.validators.environments.ensure import Environments
 from orchestrator.validators.environments.environment import NOTHING
 from orchestrator.validators.registry import check_files, needs_packages
@@ -61,12 +64,14 @@ class ToolActivities(ToolInterface):
         sandbox: Sandbox,
         environments: Environments,
         vendors: Sequence[str],
+        telemetry: Telemetry = SILENT,
     ) -> None:
         self._store = store
         self._journal = journal
         self._sandbox = sandbox
         self._environments = environments
         self._vendors = tuple(vendors)
+        self._telemetry = telemetry
 
     @activity.defn(name=names.ACTIVITY_PREPARE)
     async def prepare(self, request: PrepareInput) -> PrepareResult:
@@ -144,7 +149,9 @@ class ToolActivities(ToolInterface):
 
     @activity.defn(name=names.ACTIVITY_PUBLISH)
     async def publish(self, request: PublishInput) -> PublishResult:
-        return await publish(self._store, request)
+        published = await publish(self._store, request)
+        await tell_project(self._telemetry, self._store, request, published.events)
+        return published
 
     async def _check(self, request: CheckInput) -> CheckOutcome:
         try:
@@ -152,6 +159,9 @@ class ToolActivities(ToolInterface):
                 results = await self._results(request)
         except TimeoutError:
             results = [unchecked("checks", _TOO_LONG)]
+        for result in results:
+            labels = {"validator": result.validator, "outcome": result.status.value}
+            self._telemetry.add(CHECK_DURATION, result.duration_s, labels)
         findings = [finding for result in results for finding in result.findings]
         return CheckOutcome(
             verdicts=tuple(_verdict(result) for result in results),

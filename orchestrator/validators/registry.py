@@ -1,6 +1,7 @@
 """All validators by name, and how they are run over one workspace."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -118,7 +119,9 @@ async def _check(name: str, subject: Subject) -> CheckResult:
         return unchecked(name, f"code is not run without a sandbox: {subject.sandbox.reason}")
     if validator.with_packages and subject.environment.unavailable:
         return unchecked(name, f"packages could not be installed: {subject.environment.unavailable}")
+    began_s = time.monotonic()
     try:
-        return await validator.check(subject)
+        checked = await validator.check(subject)
+        return checked.model_copy(update={"duration_s": round(time.monotonic() - began_s, 3)})
     except PrerequisiteError as error:
         return unchecked(name, str(error))
