@@ -67,6 +67,7 @@ class BatchWorkflow(DrivenRun):
         text = f"{len(opened.projects)} projects, {spec.concurrency} at a time, budget ${usd(max_micro):.2f}"
         ctx.emit("started", text, by=by)
         self.show()
+        await self._keep(shown.batch_view(ctx))
 
     async def _publish(self) -> BatchView:
         """Decide the status, keep view and log."""

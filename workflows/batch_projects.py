@@ -26,6 +26,7 @@ from workflows.batch_delivery import project_delivery
 from workflows.batch_views import show_search_attributes, status
 
 _STATUS = SearchAttributeKey.for_keyword("OrchStatus")
+_TEAM = SearchAttributeKey.for_keyword("OrchTeam")
 
 
 async def run_projects(ctx: BatchContext) -> None:
@@ -81,6 +82,7 @@ async def _load(ctx: BatchContext, project: BatchProject) -> ProjectSpec:
             "project_id": ctx.project_id(project.key),
             "batch": Membership(batch_id=ctx.run_id, key=project.key),
             "max_micro": project.max_micro,
+            "team": ctx.spec.team,
             "search_attributes": ctx.spec.search_attributes,
             "delivery": project_delivery(ctx, loaded.delivery, project.key),
         }
@@ -90,7 +92,8 @@ async def _load(ctx: BatchContext, project: BatchProject) -> ProjectSpec:
 async def _child(
     ctx: BatchContext, project: BatchProject, spec: ProjectSpec
 ) -> "workflow.ChildWorkflowHandle[Any, Any]":
-    planning = TypedSearchAttributes([SearchAttributePair(_STATUS, ProjectStatus.PLANNING.value)])
+    team = [SearchAttributePair(_TEAM, ctx.spec.team)] if ctx.spec.team else []
+    planning = TypedSearchAttributes([SearchAttributePair(_STATUS, ProjectStatus.PLANNING.value), *team])
     limit_s = ctx.spec.task_timeout_s
     return await workflow.start_child_workflow(
         names.PROJECT_WORKFLOW,

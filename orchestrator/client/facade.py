@@ -27,12 +27,13 @@ from orchestrator.artifacts.store import open_store
 from orchestrator.catalog import load_catalog
 from orchestrator.client.connection import connect, connect_embedded, ensure_services
 from orchestrator.client.namespace import has_search_attributes
-from orchestrator.client.pipelines import PipelineOutput, PipelineRuns, Site
+from orchestrator.client.pipelines import PipelineOutput, PipelineRuns
 from orchestrator.client.polling import vendors_served
 from orchestrator.client.processes import Say
 from orchestrator.client.reading import ProjectRow, ProjectRuns
 from orchestrator.client.resuming import ResumeChanges, check_resumable, resumed_input
 from orchestrator.client.rpc import RPC_TIMEOUT, UPDATE_TIMEOUT, rpc_errors
+from orchestrator.client.runs import Site
 from orchestrator.client.similar import Similar, fingerprint, keywords, similar_to
 from orchestrator.client.urgency import team_attribute, urgency
 from orchestrator.client.watching import ended
@@ -60,6 +61,7 @@ from orchestrator.domain.text import one_line
 from orchestrator.settings import Settings
 
 if TYPE_CHECKING:
+    from orchestrator.client.batches import BatchRuns
     from orchestrator.pipelines.pipeline import Pipeline
 
 _EMBEDDED_TASK_TIMEOUT = timedelta(seconds=5)  # then another worker gets a dead one's task
@@ -207,8 +209,19 @@ class Orchestrator:
     @property
     def pipelines(self) -> PipelineRuns:
         """Runs of pipelines in the same namespace."""
+        return PipelineRuns(self._site)
+
+    @property
+    def batches(self) -> "BatchRuns":
+        """Batches of projects in the same namespace."""
+        from orchestrator.client.batches import BatchRuns  # most commands need no batches
+
+        return BatchRuns(self._site)
+
+    @property
+    def _site(self) -> Site:
         timeout = _EMBEDDED_TASK_TIMEOUT if self._settings.embedded else None
-        return PipelineRuns(Site(lambda: self._client, self._store, self._ready, self.heal, timeout))
+        return Site(lambda: self._client, self._store, self._ready, self.heal, timeout)
 
     async def run_pipeline(
         self,
@@ -267,7 +280,7 @@ class Orchestrator:
         view = await self.view(project_id)
         check_resumable(project_id, view.status, changes)
         spec, state = await self._projects.stored.written(project_id)
-        spec = spec.model_copy(update={"models": load_catalog(self._settings)})
+        spec = spec.model_copy(update={"models": load_catalog(self._settings), "batch": None})
         unbooked = await self._projects.stored.unbooked(project_id, state)
         run_input = resumed_input(spec, state, changes, unbooked)
         if self._settings.embedded:

@@ -1,18 +1,14 @@
 """Runs of pipelines in a Temporal namespace: started, followed, steered and read."""
 
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import timedelta
 
 from pydantic import JsonValue, ValidationError
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription
+from temporalio.client import WorkflowExecution, WorkflowExecutionDescription
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from orchestrator.artifacts.publish import run_name
-from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.client.rpc import RPC_TIMEOUT, rpc_errors
-from orchestrator.client.runs import RunKind, Runs, ended, facts
+from orchestrator.client.runs import RunKind, Runs, Site, ended, facts
 from orchestrator.client.stored import StoredLogs
 from orchestrator.client.urgency import team_attribute, urgency
 from orchestrator.contracts.names import (
@@ -63,17 +59,6 @@ class PipelineOutput(Frozen):
     def success(self) -> bool:
         """Whether every step was done or skipped."""
         return self.view.status is ProjectStatus.SUCCESS
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where runs live. `ready` starts what is missing and tells whether the namespace has our search attributes."""
-
-    client: Callable[[], Client]
-    store: ArtifactStore
-    ready: Callable[[], Awaitable[bool]]
-    heal: Callable[[], Awaitable[None]]
-    task_timeout: timedelta | None
 
 
 class PipelineRuns(Runs[PipelineView]):

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
 from temporalio.client import (
@@ -19,6 +20,7 @@ from temporalio.client import (
 from temporalio.common import QueryRejectCondition, SearchAttributeKey
 from temporalio.exceptions import FailureError
 
+from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.client.rpc import QUERY_TIMEOUT, RPC_TIMEOUT, rpc_errors
 from orchestrator.client.stored import StoredLogs
 from orchestrator.contracts.names import QUERY_EVENTS, QUERY_STATUS
@@ -51,6 +53,17 @@ class RunView(Protocol):
 
 
 _View = TypeVar("_View", bound=RunView)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where runs live. `ready` starts what is missing and tells whether the namespace has our search attributes."""
+
+    client: Callable[[], Client]
+    store: ArtifactStore
+    ready: Callable[[], Awaitable[bool]]
+    heal: Callable[[], Awaitable[None]]
+    task_timeout: timedelta | None
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ class BatchSpec(Frozen):
     look_every_s: float = 60.0  # after projects that ended without a word
     task_timeout_s: float | None = None  # of the projects' workflow tasks
     search_attributes: bool = True  # the namespace has ours registered
+    team: str = ""  # shares the workers fairly with other teams
     schedule: ScheduleTerms | None = None  # of the schedule that started it
     delivery: Delivery | None = None  # of the batch's result
 
@@ -92,7 +93,7 @@ class BatchView(Frozen):
     schedule: str = ""
     reason: str = ""
     notes: tuple[str, ...] = ()
-    manifest: BlobRef  # what runs
+    manifest: BlobRef | None = None  # what runs; None where that is not known any more
     max_micro: int
     spent_micro: int = 0
     uncertain_micro: int = 0
