@@ -77,6 +77,7 @@ class Command:
 class Installation:
     """An ORCH_HOME below `folder`, without any key but those in `extra`. `close` ends what runs in it."""
 
+    namespace = "default"
     next_call_s = 6.0  # after a kill: from the return of what was killed to the next request
 
     def __init__(self, folder: Path, extra: Mapping[str, str] | None = None) -> None:

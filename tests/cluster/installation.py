@@ -73,7 +73,7 @@ class ClusterInstallation(Installation):
 
     def _polls(self, number: int) -> bool:
         log = self.worker_log(number)
-        return log.exists() and b"polling as" in log.read_bytes()
+        return log.exists() and b"polling " in log.read_bytes()
 
 
 def installations(cluster: Cluster) -> Installed:

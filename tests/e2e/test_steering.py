@@ -21,7 +21,9 @@ QUIET_S = 2.0
 def signal_by_temporal(theatre: Theatre, run: str, name: str) -> None:
     """`temporal workflow signal`, without any input, as people type it."""
     binary = find_temporal(theatre.installation.settings, lambda line: None)
-    where = ("--address", theatre.installation.temporal_address(), "--workflow-id", f"project-{run}")
+    installation = theatre.installation
+    where = ["--address", installation.temporal_address(), "--namespace", installation.namespace]
+    where += ["--workflow-id", f"project-{run}"]
     subprocess.run([str(binary), "workflow", "signal", *where, "--name", name], check=True, capture_output=True)
 
 
