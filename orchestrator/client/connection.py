@@ -5,6 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.runtime import Runtime
 from temporalio.service import GrpcCompression
 
 from orchestrator.client.namespace import EMBEDDED_NAMESPACE
@@ -21,26 +22,27 @@ from orchestrator.settings import Settings
 _LOOPBACK = ("127.", "localhost:", "[::1]:")
 
 
-async def connect(settings: Settings, say: Say, start_services: bool = True) -> Client:
+async def connect(settings: Settings, say: Say, start_services: bool = True, runtime: Runtime | None = None) -> Client:
     """A client with our plugin.
 
     Where no Temporal is configured, the embedded server and worker are started if they do not run. A configured
     one is used as it is; `say` is told when no worker polls its queues. Without `start_services` (for workers)
-    nothing is started and nothing said. Raises PrerequisiteError where it cannot be reached.
+    nothing is started and nothing said. `runtime`: the SDK's core, where it is not the usual one. Raises
+    PrerequisiteError where it cannot be reached.
     """
     if settings.embedded:
         server = await asyncio.to_thread(_embedded, settings, say, start_services)
-        return await connect_embedded(settings, server)
-    client = await _open(settings, _configured(settings))
+        return await connect_embedded(settings, server, runtime)
+    client = await _open(settings, _configured(settings), runtime)
     idle = await unpolled_queues(client) if start_services else []
     if idle:
         say(f"no worker polls {', '.join(idle)}: runs wait until one is started ('orch-cli worker run')")
     return client
 
 
-async def connect_embedded(settings: Settings, server: ServerInfo) -> Client:
+async def connect_embedded(settings: Settings, server: ServerInfo, runtime: Runtime | None = None) -> Client:
     """A client of the embedded server that runs. Raises PrerequisiteError."""
-    return await _open(settings, {"target_host": server.address, "namespace": EMBEDDED_NAMESPACE})
+    return await _open(settings, {"target_host": server.address, "namespace": EMBEDDED_NAMESPACE}, runtime)
 
 
 def ensure_services(settings: Settings, say: Say, *, replace_worker: bool) -> ServerInfo:
@@ -91,7 +93,7 @@ def _configured(settings: Settings) -> ClientConnectConfig:
     return config
 
 
-async def _open(settings: Settings, config: ClientConnectConfig) -> Client:
+async def _open(settings: Settings, config: ClientConnectConfig, runtime: Runtime | None) -> Client:
     address = config["target_host"]
     try:
         return await Client.connect(
@@ -105,7 +107,7 @@ async def _open(settings: Settings, config: ClientConnectConfig) -> Client:
             grpc_compression=GrpcCompression.NONE if address.startswith(_LOOPBACK) else GrpcCompression.GZIP,
             retry_config=RETRIES,
             connect_timeout=CONNECT_TIMEOUT,
-            runtime=core_runtime(),
+            runtime=runtime or core_runtime(),
         )
     except RuntimeError as error:
         raise PrerequisiteError(f"Temporal at {address} cannot be reached: {one_line(str(error))}") from error

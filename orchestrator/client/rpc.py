@@ -7,7 +7,14 @@ from datetime import timedelta
 from functools import lru_cache
 
 from temporalio.client import RPCTimeoutOrCancelledError, WorkflowQueryFailedError
-from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
@@ -26,12 +33,33 @@ _SILENT = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatus
 @lru_cache(maxsize=1)
 def core_runtime() -> Runtime:
     """The SDK's core, which would log to stdout by itself: there, `--json` promises one object and nothing else."""
+    return Runtime(telemetry=TelemetryConfig(logging=_core_logs()))
+
+
+def worker_runtime(metrics_address: str) -> Runtime:
+    """The core of a worker, which serves the SDK's own metrics to Prometheus at `metrics_address`, host:port.
+
+    Times are seconds, and names end as Prometheus wants them. Where the address cannot be used, that is logged, and the
+    worker works without.
+    """
+    if not metrics_address:
+        return core_runtime()
+    metrics = PrometheusConfig(
+        bind_address=metrics_address, counters_total_suffix=True, unit_suffix=True, durations_as_seconds=True
+    )
+    try:
+        return Runtime(telemetry=TelemetryConfig(logging=_core_logs(), metrics=metrics))
+    except (RuntimeError, ValueError) as error:
+        logging.getLogger("orch.worker").error("no metrics of the SDK at %s: %s", metrics_address, one_line(str(error)))
+        return core_runtime()
+
+
+def _core_logs() -> LoggingConfig:
     logger = logging.getLogger("orch.temporal")
     logger.addHandler(logging.NullHandler())  # silent unless the process has set up logging
-    core = LoggingConfig(
+    return LoggingConfig(
         filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=LogForwardingConfig(logger=logger)
     )
-    return Runtime(telemetry=TelemetryConfig(logging=core))
 
 
 @contextmanager
