@@ -23,7 +23,7 @@ from activities.pipeline_mock import MockVendor
 from activities.pipeline_tools import PipelineToolActivities
 from activities.tools import ToolActivities
 from orchestrator.artifacts.journal import Journal, process_owner
-from orchestrator.artifacts.store import ArtifactStore
+from orchestrator.artifacts.store import open_store
 from orchestrator.contracts.names import DEPLOYMENT, QUEUE_TOOLS, SIMULATED
 from orchestrator.contracts.pipeline import MOCK_VENDOR
 from orchestrator.contracts.serving import EVERYTHING, Serving
@@ -127,7 +127,7 @@ def _secrets(settings: Settings, serving: Serving) -> tuple[str, ...]:
 def _work(settings: Settings, duty: Duty, providers: dict[str, Provider], secrets: tuple[str, ...]) -> Work:
     """The workflows and activities of the parts that are served."""
     serving = duty.serving
-    store = ArtifactStore.open(settings.store_url)
+    store = open_store(settings)
     journal = Journal(store, owner=process_owner())
     calls: tuple[Activity, ...] = ()
     tools: tuple[Activity, ...] = ()
