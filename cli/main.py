@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from cli import advice, catalog, doctor, pipeline, plans, runs, server, start, steer, validate, worker
+from cli import advice, batch, catalog, doctor, pipeline, plans, runs, server, start, steer, validate, worker
 
 _MAX_ERROR = 2000
 
@@ -43,6 +43,7 @@ app.command("guide")(steer.guide)
 app.add_typer(catalog.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.add_typer(pipeline.app, name="pipeline")
+app.add_typer(batch.app, name="batch")
 app.add_typer(server.app, name="server")
 app.add_typer(worker.app, name="worker")
 

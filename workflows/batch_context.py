@@ -50,7 +50,7 @@ class BatchContext(DrivenContext):
         """Set a project's money aside, from now on it counts as running; `start` makes that true."""
         self.state.progress = started(self.progress, project, self.now_s())
         self.starting[project.key] = asyncio.create_task(start)
-        self.emit("project_started", f"up to ${usd(project.max_micro):.2f}", project.key)
+        self.emit("project_started", f"started, up to ${usd(project.max_micro):.2f}", project.key)
 
     def book(self, end: ProjectEnd) -> None:
         """Take note of a project's end, once."""

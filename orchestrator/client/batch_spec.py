@@ -41,6 +41,7 @@ _EMBEDDED_LOOK_S = 15.0
 _CLUSTER_LOOK_S = 60.0
 _EMBEDDED_TASK_TIMEOUT_S = 5.0  # then another worker gets a dead one's task
 _TITLE_CHARS = 100
+_CENT_MICRO = 10_000
 _WRITES_AT_ONCE = 16
 
 
@@ -135,12 +136,17 @@ def _caps(batch: BatchFile, total_micro: int | None) -> list[int]:
     """
     share_micro = parse_budget(DEFAULT_BUDGET)
     if total_micro is not None:
-        share_micro = max(1, min(share_micro, total_micro // len(batch.items)))
+        share_micro = max(1, min(share_micro, _rounded(total_micro // len(batch.items))))
     wrong = [_too_dear(item, total_micro) for item in batch.items]
     problems = [words for words in wrong if words]
     if problems:
         raise UserInputErrors(problems) if len(problems) > 1 else UserInputError(problems[0])
     return [share_micro if item.max_micro is None else item.max_micro for item in batch.items]
+
+
+def _rounded(amount_micro: int) -> int:
+    """Whole cents where there are any: people read them."""
+    return amount_micro - amount_micro % _CENT_MICRO if amount_micro >= _CENT_MICRO else amount_micro
 
 
 def _too_dear(item: BatchItem, total_micro: int | None) -> str:

@@ -1,5 +1,7 @@
 """Batches of projects in a Temporal namespace: started, followed, steered and read."""
 
+from collections.abc import Mapping
+
 from pydantic import ValidationError
 from temporalio.client import WorkflowExecution, WorkflowExecutionDescription
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
@@ -7,10 +9,10 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from orchestrator.artifacts.publish import batch_name
 from orchestrator.client.batch_spec import PlannedBatch, store_batch
 from orchestrator.client.rpc import RPC_TIMEOUT, rpc_errors
-from orchestrator.client.runs import RunKind, Runs, Site, ended, facts
+from orchestrator.client.runs import RunFacts, RunKind, Runs, Site, ended, facts
 from orchestrator.client.stored import StoredLogs
 from orchestrator.client.urgency import team_attribute, urgency
-from orchestrator.contracts.batch import BatchInput, BatchProjectView, BatchView
+from orchestrator.contracts.batch import BatchInput, BatchProjectView, BatchView, project_id_of
 from orchestrator.contracts.names import (
     BATCH_WORKFLOW,
     MEMO_BATCH,
@@ -19,6 +21,7 @@ from orchestrator.contracts.names import (
     SIGNAL_PAUSE,
     SIGNAL_RESUME,
     batch_workflow_id,
+    workflow_id,
 )
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.errors import PrerequisiteError
@@ -27,6 +30,7 @@ from orchestrator.domain.outcome import ProjectStatus
 from orchestrator.domain.text import one_line
 
 _SUMMARY_CHARS = 100
+_MOST_AT_ONCE = 200
 _STATUS = SearchAttributeKey.for_keyword("OrchStatus")
 _BATCHES = RunKind(BATCH_WORKFLOW, batch_workflow_id, BatchView, "batch", "orch-cli batch list")
 
@@ -89,6 +93,14 @@ class BatchRuns(Runs[BatchView]):
         """The latest batches, running ones first."""
         return [await self._row(run) for run in await self.executions(limit)]
 
+    async def _running(self, run_id: str) -> BatchView:
+        view = await super()._running(run_id)
+        query = f"WorkflowId STARTS_WITH '{workflow_id(project_id_of(run_id, ''))}' AND ExecutionStatus = 'Running'"
+        with rpc_errors(self.address):
+            found = self._client.list_workflows(query, page_size=_MOST_AT_ONCE, rpc_timeout=RPC_TIMEOUT)
+            known = {run.id: facts(run) async for run in found}
+        return view.model_copy(update={"projects": tuple(_as_known(one, known) for one in view.projects)})
+
     async def _broken_off(self, run_id: str, run: WorkflowExecutionDescription, reason: str) -> BatchView:
         last = await self._stored(run_id) or BatchView(
             batch_id=run_id,
@@ -131,6 +143,14 @@ class BatchRuns(Runs[BatchView]):
             projects_done=known.done,
             projects_total=known.total,
         )
+
+
+def _as_known(project: BatchProjectView, known: Mapping[str, RunFacts]) -> BatchProjectView:
+    """A running project as the namespace knows it, which its batch does not."""
+    now = known.get(workflow_id(project.project_id))
+    if project.status != "RUNNING" or now is None:
+        return project
+    return project.model_copy(update={"status": now.status, "tasks_done": now.done, "tasks_total": now.total})
 
 
 def _left_alone(project: BatchProjectView) -> BatchProjectView:

@@ -1,5 +1,6 @@
 """Batches of projects: their frozen input, what they remember, their result, payloads of their activities."""
 
+import hashlib
 import re
 
 from orchestrator.contracts.delivery import Delivery, ScheduleTerms
@@ -11,7 +12,8 @@ from orchestrator.domain.outcome import ProjectStatus
 from orchestrator.domain.refs import BlobRef
 
 KEY_CHARS = 40
-_ID_CHARS = 120
+_PREFIX_CHARS = 120 - 1 - KEY_CHARS
+_DIGEST_CHARS = 12
 _NOT_OF_IDS = re.compile(r"[^a-z0-9-]+")
 
 
@@ -156,9 +158,15 @@ class PublishedBatch(Frozen):
 
 
 def project_id_of(batch_id: str, key: str) -> str:
-    """The id of a batch's project: of the characters that ids of projects have, at most 120."""
+    """The id of a batch's project, of the characters and the length that ids of projects have.
+
+    The part before the key is the batch's alone: one that is too long ends in a digest.
+    """
     prefix = _NOT_OF_IDS.sub("-", batch_id.lower()).strip("-")
-    return f"{prefix[: _ID_CHARS - 1 - len(key)]}-{key}"
+    if len(prefix) > _PREFIX_CHARS:
+        digest = hashlib.sha256(batch_id.encode()).hexdigest()[:_DIGEST_CHARS]
+        prefix = f"{prefix[: _PREFIX_CHARS - 1 - _DIGEST_CHARS]}-{digest}"
+    return f"{prefix}-{key}"
 
 
 def end_of(key: str, view: ProjectView) -> ProjectEnd:
