@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Profile
+from cli.options import Json, Profile
 
 app = typer.Typer(help="Workers, for a Temporal cluster.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -44,3 +44,22 @@ def run(
     given = [*(["--queues", queues] if queues else []), *(["--build-id", build_id] if build_id else [])]
     # -P: a folder named `workers` where the user stands must not be taken for ours.
     os.execv(sys.executable, [sys.executable, "-P", "-m", "workers.main", *given])
+
+
+@app.command("promote")
+def promote(
+    build_id: Annotated[str, typer.Argument(metavar="ID", help="As given to 'worker run --build-id'.")],
+    profile: Profile = None,
+) -> None:
+    """Give all new runs to the workers of this version; those under way stay with theirs."""
+    from cli.versions import promote_version
+
+    raise typer.Exit(promote_version(build_id, profile))
+
+
+@app.command("versions")
+def versions(json_output: Json = False, profile: Profile = None) -> None:
+    """Show which version gets new runs, and which ones still have some."""
+    from cli.versions import show_versions
+
+    raise typer.Exit(show_versions(profile, json_output=json_output))
