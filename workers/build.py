@@ -23,7 +23,7 @@ from activities.pipeline_mock import MockVendor
 from activities.pipeline_tools import PipelineToolActivities
 from activities.tools import ToolActivities
 from orchestrator.artifacts.journal import Journal, process_owner
-from orchestrator.artifacts.store import open_store
+from orchestrator.artifacts.store import ArtifactStore, open_store
 from orchestrator.contracts.names import DEPLOYMENT, QUEUE_TOOLS, SIMULATED
 from orchestrator.contracts.pipeline import MOCK_VENDOR
 from orchestrator.contracts.serving import EVERYTHING, Serving
@@ -33,6 +33,8 @@ from orchestrator.providers.registry import open_provider
 from orchestrator.providers.simulated import open_simulated
 from orchestrator.settings import Settings
 from orchestrator.settings.simulated import SIMULATED_VENDORS
+from orchestrator.telemetry.instruments import SANDBOX
+from orchestrator.telemetry.telemetry import SILENT, Telemetry
 from orchestrator.validators.environments.ensure import Environments
 from orchestrator.validators.sandbox import Sandbox
 from orchestrator.validators.tools import ToolEnvironment
@@ -74,11 +76,13 @@ class Duty:
 
 @dataclass
 class WorkerSet:
-    """The workers of one process, one per queue, and what they share."""
+    """The workers of one process, one per queue, and what they share; `secrets` are the keys of the vendors."""
 
     queues: list[Queue]
     workers: list[Worker]
     providers: dict[str, Provider]
+    store: ArtifactStore
+    secrets: tuple[str, ...]
 
     async def close(self) -> None:
         """Close the vendors' connections."""
@@ -86,20 +90,21 @@ class WorkerSet:
             await provider.aclose()
 
 
-async def build(settings: Settings, client: Client, duty: Duty) -> WorkerSet:
+async def build(settings: Settings, client: Client, duty: Duty, telemetry: Telemetry = SILENT) -> WorkerSet:
     """All workers of this process, not yet running. Raises UserInputError where it cannot do its duty."""
     providers = _providers(settings, duty.serving)
     secrets = _secrets(settings, duty.serving)
-    work = _work(settings, duty, providers, secrets)
+    store = open_store(settings)
+    work = _work(settings, duty, store, providers, secrets, telemetry)
     if duty.apart:
         real = [vendor for vendor in providers if vendor not in SIMULATED_VENDORS]
         simulated = [SIMULATED] if duty.serving.takes(SIMULATED) else []
         queues = separate_queues(work, [*real, *simulated], settings.rate_limits)
     else:
         queues = shared_queues(work)
-    boundary = ErrorBoundary(secrets)
+    boundary = ErrorBoundary(secrets, telemetry)
     workers = [_worker(client, queue, boundary, duty.build_id) for queue in queues]
-    return WorkerSet(queues=queues, workers=workers, providers=providers)
+    return WorkerSet(queues=queues, workers=workers, providers=providers, store=store, secrets=secrets)
 
 
 def _providers(settings: Settings, serving: Serving) -> dict[str, Provider]:
@@ -124,10 +129,16 @@ def _secrets(settings: Settings, serving: Serving) -> tuple[str, ...]:
     return tuple(vendor.api_key.get_secret_value() for vendor in settings.vendors.values())
 
 
-def _work(settings: Settings, duty: Duty, providers: dict[str, Provider], secrets: tuple[str, ...]) -> Work:
+def _work(
+    settings: Settings,
+    duty: Duty,
+    store: ArtifactStore,
+    providers: dict[str, Provider],
+    secrets: tuple[str, ...],
+    telemetry: Telemetry,
+) -> Work:
     """The workflows and activities of the parts that are served."""
     serving = duty.serving
-    store = open_store(settings)
     journal = Journal(store, owner=process_owner())
     calls: tuple[Activity, ...] = ()
     tools: tuple[Activity, ...] = ()
@@ -135,15 +146,17 @@ def _work(settings: Settings, duty: Duty, providers: dict[str, Provider], secret
     with_mock = {**providers, **pretended}
     # A process that only decides starts nothing.
     sandbox = Sandbox.detect(settings, ToolEnvironment(settings)) if serving.models or serving.tools else None
+    if sandbox is not None:
+        telemetry.add(SANDBOX, 1 if sandbox.kind else 0, {"kind": sandbox.kind or "none"})
     if serving.models and sandbox is not None:
         calls = call_activities(
-            ModelActivities(store=store, journal=journal, providers=providers, secrets=secrets, sandbox=sandbox),
-            StepActivities(store=store, journal=journal, providers=with_mock, secrets=secrets),
+            ModelActivities(store, journal, providers, secrets, sandbox, telemetry),
+            StepActivities(store, journal, with_mock, secrets, telemetry),
         )
     if serving.tools and sandbox is not None:
         environments = Environments(settings)
-        own = ToolActivities(store, journal, sandbox, environments, vendors=tuple(providers))
-        pipelines = PipelineToolActivities(store=store, vendors=tuple(with_mock))
+        own = ToolActivities(store, journal, sandbox, environments, tuple(providers), telemetry)
+        pipelines = PipelineToolActivities(store, tuple(with_mock), telemetry)
         delivery = DeliveryActivities(store, settings)
         batches = BatchActivities(store, journal)
         tools = (

@@ -7,15 +7,22 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.contracts.serving import EVERYTHING, Serving, parse_serving
 from orchestrator.domain.errors import OrchError, PrerequisiteError, UserInputError
 from orchestrator.settings import Settings, load_settings
+from workers.health import Health
+from workers.observing import observed, start_logs
 
 if TYPE_CHECKING:
     from temporalio.client import Client
+
+    from workers.build import WorkerSet
+
+Hide = Callable[[Iterable[str]], None]
 
 logger = logging.getLogger("orch.worker")
 
@@ -30,12 +37,8 @@ def main() -> None:
     try:
         serving = _serving(arguments.queues)
         settings = load_settings()
-        logging.basicConfig(
-            level=settings.log_level,
-            format="%(asctime)s %(levelname)s %(name)s %(message)s",
-            stream=sys.stderr,
-        )
-        asyncio.run(_serve(settings, serving, arguments.build_id))
+        hide = start_logs(settings)
+        asyncio.run(_serve(settings, serving, arguments.build_id, hide))
     except OrchError as error:
         sys.stderr.write(f"orch-worker: {error}\n")
         code = 2 if isinstance(error, UserInputError) else 1
@@ -63,23 +66,36 @@ def _serving(queues: str) -> Serving:
         raise UserInputError(f"--queues {error}") from None
 
 
-async def _serve(settings: Settings, serving: Serving, build_id: str) -> None:
+async def _serve(settings: Settings, serving: Serving, build_id: str, hide: Hide) -> None:
+    """Poll until SIGTERM. `hide` is given the keys that no log may show."""
     from orchestrator.providers.registry import import_sdks
     from workers.build import Duty, build
 
-    if serving.models:
-        import_sdks(settings.vendors)  # before the connection: the server may still be starting
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    client = await _connected(settings)
-    workers = await build(settings, client, Duty(serving, apart=not _is_embedded(settings), build_id=build_id))
+    async with observed(settings) as (telemetry, health):
+        if serving.models:
+            import_sdks(settings.vendors)  # before the connection: the server may still be starting
+        client = await _connected(settings)
+        duty = Duty(serving, apart=not _is_embedded(settings), build_id=build_id)
+        workers = await build(settings, client, duty, telemetry)
+        hide(workers.secrets)
+        await _work(settings, workers, health, client, stop)
+
+
+async def _work(
+    settings: Settings, workers: "WorkerSet", health: Health, client: "Client", stop: asyncio.Event
+) -> None:
+    """Run all workers of the process until `stop`, or until one of them ends. Raises OrchError where one failed."""
     running = [asyncio.create_task(worker.run()) for worker in workers.workers]
+    health.works(client, workers.store, workers.workers)
     _announce(settings)
     logger.info("polling %s as %s", ", ".join(queue.name for queue in workers.queues), os.getpid())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([stopping, *running], return_when=asyncio.FIRST_COMPLETED)
+    health.draining = stop.is_set()
     logger.info("stopping: calls in flight may finish")
     await asyncio.gather(*(worker.shutdown() for worker in workers.workers))
     results = await asyncio.gather(*running, return_exceptions=True)
@@ -93,11 +109,13 @@ async def _serve(settings: Settings, serving: Serving, build_id: str) -> None:
 async def _connected(settings: Settings) -> "Client":
     """A client, as soon as the server answers. Raises PrerequisiteError where it does not within 25 s."""
     from orchestrator.client.connection import connect
+    from orchestrator.client.rpc import worker_runtime
 
+    runtime = worker_runtime(settings.observation.metrics_address)
     deadline = time.monotonic() + _SERVER_S
     while True:
         try:
-            return await connect(settings, say=logger.info, start_services=False)
+            return await connect(settings, say=logger.info, start_services=False, runtime=runtime)
         except PrerequisiteError:
             if time.monotonic() >= deadline:
                 raise
