@@ -55,6 +55,7 @@ def run_pipeline(options: RunOptions) -> int:
         parse_inputs(options.inputs),
         models=models,
         embedded=settings.embedded,
+        readable_id=settings.readable_ids,
         max_micro=None if options.budget is None else parsed("--budget", parse_budget, options.budget),
         mock=options.mock,
         policies=() if options.policy is None else _policies(options.policy, settings),

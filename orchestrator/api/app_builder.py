@@ -10,7 +10,7 @@ from orchestrator.contracts.project import ProjectStatus
 from orchestrator.domain.apps import AppType, Architecture
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.errors import OrchError, UserInputError
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, load_settings
 
 
 class Assembly(Frozen):
@@ -56,10 +56,11 @@ class AppBuilder:
             wanted = parse_app_type(app_type) if app_type else None
         except ValueError as error:
             raise UserInputError(f"app_type: {error}") from None
-        project_id = new_project_id(description)
+        settings = self._settings or load_settings()
+        project_id = new_project_id(description, readable=settings.readable_ids)
         folder = absolute(output_dir or f"results/{project_id}")
         check_target(folder, project_id)
-        orchestrator = Orchestrator(self._budget, settings=self._settings)
+        orchestrator = Orchestrator(self._budget, settings=settings)
         job = JobSpec(
             project_description=description,
             success_criteria=criteria,

@@ -190,7 +190,11 @@ class Orchestrator:
                 wishes=ArchitectureWishes(app_type=job.app_type),
                 plan_only=plan_only,
             ),
-            project_id=_checked(parse_project_id, job.project_id) if job.project_id else new_project_id(project),
+            project_id=(
+                _checked(parse_project_id, job.project_id)
+                if job.project_id
+                else new_project_id(project, readable=self._settings.readable_ids)
+            ),
             models=models,
             routing=tables[0],
             simulated_routing=tables[1],

@@ -65,7 +65,7 @@ def advice_spec(
             advise_only=True,
             wishes=ArchitectureWishes(app_type=app_type),
         ),
-        project_id=new_project_id(project),
+        project_id=new_project_id(project, readable=settings.readable_ids),
         models=catalog_here(settings).models,
         routing=ROUTING,
         simulated_routing=SIMULATED_ROUTING,

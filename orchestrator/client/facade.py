@@ -62,6 +62,7 @@ from orchestrator.settings import Settings
 
 if TYPE_CHECKING:
     from orchestrator.client.batches import BatchRuns
+    from orchestrator.client.schedules import Schedules
     from orchestrator.pipelines.pipeline import Pipeline
 
 _EMBEDDED_TASK_TIMEOUT = timedelta(seconds=5)  # then another worker gets a dead one's task
@@ -219,6 +220,13 @@ class Orchestrator:
         return BatchRuns(self._site)
 
     @property
+    def schedules(self) -> "Schedules":
+        """Schedules of batches in the same namespace."""
+        from orchestrator.client.schedules import Schedules  # most commands need no schedules
+
+        return Schedules(self._site)
+
+    @property
     def _site(self) -> Site:
         timeout = _EMBEDDED_TASK_TIMEOUT if self._settings.embedded else None
         return Site(lambda: self._client, self._store, self._ready, self.heal, timeout)
@@ -242,8 +250,15 @@ class Orchestrator:
             if pipeline.functions:
                 raise UserInputError("Python functions run in this process only: use PipelineExecutor, or entry points")
             pipeline = pipeline.spec
-        embedded, models = self._settings.embedded, load_catalog(self._settings)
-        spec = build_run(pipeline, inputs, models=models, embedded=embedded, max_micro=max_micro, mock=mock)
+        spec = build_run(
+            pipeline,
+            inputs,
+            models=load_catalog(self._settings),
+            embedded=self._settings.embedded,
+            readable_id=self._settings.readable_ids,
+            max_micro=max_micro,
+            mock=mock,
+        )
         run_id = await self.pipelines.start(spec)
         return await self.pipelines.output(await ended(self.pipelines, run_id))
 

@@ -32,6 +32,7 @@ def build_run(
     *,
     models: Iterable[ModelSpec],
     embedded: bool,
+    readable_id: bool = True,
     max_micro: int | None = None,
     mock: bool = False,
     policies: tuple[Policy, ...] = (),
@@ -69,7 +70,7 @@ def build_run(
         raise UserInputErrors(wrong) if len(wrong) > 1 else UserInputError(wrong[0])
     simulated = () if mock else (model for model in known if model.simulated and model.id not in chosen)
     return PipelineRunSpec(
-        run_id=new_project_id(spec.name),
+        run_id=new_project_id(spec.name, readable=readable_id),
         plan=plan,
         inputs=inputs,
         max_micro=NO_CAP_MICRO if cap is None else cap,

@@ -1,5 +1,7 @@
 """Values of the user become the frozen input of a run."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,15 +65,23 @@ def test_texts_are_bounded_in_bytes() -> None:
 
 @given(st.text(min_size=1))
 def test_a_project_id_is_fit_for_a_url_and_a_folder(text: str) -> None:
-    project_id = new_project_id(text)
+    project_id = new_project_id(text, readable=True)
     assert set(project_id) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
     assert 8 <= len(project_id) <= 40
     assert not project_id.startswith("-")
 
 
 def test_a_project_id_can_be_read_and_is_not_given_twice() -> None:
-    first, second = (new_project_id("Implement a Python rate limiter using decorators") for _ in range(2))
+    first, second = (
+        new_project_id("Implement a Python rate limiter using decorators", readable=True) for _ in range(2)
+    )
     assert first.startswith("implement-python-rate-limiter-")
+    assert first != second
+
+
+def test_a_project_id_of_a_sealed_project_tells_nothing() -> None:
+    first, second = (new_project_id("Implement a Python rate limiter", readable=False) for _ in range(2))
+    assert re.fullmatch("project-[0-9a-f]{16}", first)
     assert first != second
 
 
