@@ -1,33 +1,33 @@
-"""Where objects lie: a local folder (plain system calls) or an object store (obstore).
+"""Where objects lie: a local folder (plain system calls), or an object store (object_backend.py).
 
 A put of 4 KB into a local folder takes about 0.1 ms, less than a hop into a thread, so local calls run in
 the event loop. Local writes are not flushed to the disk: they survive the death of any process, and what a
 power cut may lose is found by the digest of a blob and read as "fate unknown" by the journal.
 """
 
-import asyncio
 import itertools
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
 from orchestrator.artifacts.errors import ArtifactUnavailableError
 from orchestrator.domain.errors import UserInputError
 
-if TYPE_CHECKING:
-    from obstore.store import ObjectStore
-
 _TEMPORARY = ".tmp"
-_REMOTE_CALLS = 16  # at the same time
-_RETRY_S = 30  # within one call; whoever calls tries again later
-_Result = TypeVar("_Result")
+_MAKING_FOLDERS = 3  # attempts: whoever deletes the last object of a folder removes the folder
 _REMOTE_SCHEMES = ("s3", "gs", "az")
+
+
+class Entry(NamedTuple):
+    """One object: its size in bytes, when it was written last (seconds since the epoch, by the store's clock)."""
+
+    name: str
+    size: int
+    modified_s: float
 
 
 class Backend(Protocol):
@@ -47,6 +47,18 @@ class Backend(Protocol):
 
     async def names(self, folder: str) -> list[str]:
         """Names of all objects below `folder`, unordered."""
+        ...
+
+    async def entries(self) -> list[Entry]:
+        """All objects, unordered."""
+        ...
+
+    async def modified_s(self, name: str) -> float | None:
+        """When the object was written last, None where it does not exist."""
+        ...
+
+    async def delete(self, name: str) -> None:
+        """Removes the object; nothing happens where it does not exist."""
         ...
 
 
@@ -72,23 +84,13 @@ class LocalBackend:
     async def write(self, name: str, data: bytes) -> None:
         """Replaces the file."""
         with self._temporary(data) as temporary:
-            target = self._root / name
-            try:
-                os.replace(temporary, target)
-            except FileNotFoundError:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(temporary, target)
+            self._place(os.replace, temporary, name)
 
     async def create(self, name: str, data: bytes) -> bool:
         """Links the file into place; False where its name is taken."""
         with self._temporary(data) as temporary:
-            target = self._root / name
             try:
-                try:
-                    os.link(temporary, target)
-                except FileNotFoundError:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    os.link(temporary, target)
+                self._place(os.link, temporary, name)
             except FileExistsError:
                 return False
             return True
@@ -101,6 +103,50 @@ class LocalBackend:
                 relative = Path(parent).relative_to(self._root)
                 found += [(relative / file).as_posix() for file in files]
         return found
+
+    async def entries(self) -> list[Entry]:
+        """All files but temporary ones."""
+        found: list[Entry] = []
+        with _local_errors(self._root):
+            for parent, folders, files in os.walk(self._root):
+                if Path(parent) == self._root:
+                    folders.remove(_TEMPORARY)
+                for file in files:
+                    path = Path(parent, file)
+                    with suppress(FileNotFoundError):  # deleted meanwhile
+                        told = os.stat(path)
+                        name = path.relative_to(self._root).as_posix()
+                        found.append(Entry(name, told.st_size, told.st_mtime))
+        return found
+
+    async def modified_s(self, name: str) -> float | None:
+        """The file's time of modification."""
+        with _local_errors(self._root):
+            try:
+                return (self._root / name).stat().st_mtime
+            except FileNotFoundError:
+                return None
+
+    async def delete(self, name: str) -> None:
+        """Unlinks the file, and folders that are empty then."""
+        path = self._root / name
+        with _local_errors(self._root):
+            path.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that holds something else
+                for folder in path.relative_to(self._root).parents[:-1]:
+                    (self._root / folder).rmdir()
+
+    def _place(self, put: Callable[[Path, Path], None], temporary: Path, name: str) -> None:
+        """Puts the temporary file where it belongs, in a folder that may have to be made."""
+        target = self._root / name
+        for left in reversed(range(_MAKING_FOLDERS)):
+            try:
+                put(temporary, target)
+                break
+            except FileNotFoundError:
+                if not left:
+                    raise
+                target.parent.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
     def _temporary(self, data: bytes) -> Iterator[Path]:
@@ -119,86 +165,19 @@ class LocalBackend:
                     path.unlink()
 
 
-class ObjectBackend:
-    """A bucket, or memory.
-
-    Calls run in threads: after asynchronous ones obstore may abort the interpreter when it exits, which spoils the
-    exit code of a command (seen in 5 of 15 runs; never after calls in threads).
-    """
-
-    def __init__(self, store: "ObjectStore") -> None:
-        self._store = store
-        self._threads = ThreadPoolExecutor(_REMOTE_CALLS, thread_name_prefix="artifacts")
-
-    async def read(self, name: str) -> bytes | None:
-        """The content, None where there is no such object."""
-        return await self._in_thread(self._read, name)
-
-    async def write(self, name: str, data: bytes) -> None:
-        """Replaces the object."""
-        await self._in_thread(self._store.put, name, data)
-
-    async def create(self, name: str, data: bytes) -> bool:
-        """A conditional put."""
-        return await self._in_thread(self._create, name, data)
-
-    async def names(self, folder: str) -> list[str]:
-        """All objects below `folder`."""
-        return await self._in_thread(self._names, folder)
-
-    def _read(self, name: str) -> bytes | None:
-        try:
-            return bytes(self._store.get(name).bytes())
-        except FileNotFoundError:
-            return None
-
-    def _create(self, name: str, data: bytes) -> bool:
-        from obstore.exceptions import AlreadyExistsError
-
-        try:
-            self._store.put(name, data, mode="create")
-        except AlreadyExistsError:
-            return False
-        return True
-
-    def _names(self, folder: str) -> list[str]:
-        return [meta["path"] for meta in self._store.list(folder).collect()]
-
-    async def _in_thread(self, call: Callable[..., _Result], *arguments: str | bytes) -> _Result:
-        from obstore.exceptions import BaseError
-
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
-        except (BaseError, OSError) as error:
-            raise ArtifactUnavailableError(f"artifact store: {_first_line(error)}") from error
-
-
 def open_backend(url: str) -> Backend:
     """The backend for `url`. Raises UserInputError for a bad URL, ArtifactUnavailableError."""
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
         return LocalBackend(Path(unquote(parts.path)))
-    if parts.scheme == "memory":
-        from obstore.store import MemoryStore
+    if parts.scheme == "memory" or (parts.scheme in _REMOTE_SCHEMES and parts.hostname):
+        from orchestrator.artifacts.object_backend import open_objects
 
-        return ObjectBackend(MemoryStore())
-    if parts.scheme in _REMOTE_SCHEMES and parts.hostname:
-        return _open_remote(url)
+        return open_objects(url)
     raise UserInputError(
         f"artifact store {parts.scheme or url[:40]!r}: "
         "use file:///folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
     )
-
-
-def _open_remote(url: str) -> Backend:
-    from obstore.exceptions import BaseError
-    from obstore.store import from_url
-
-    try:
-        return ObjectBackend(from_url(url, retry_config={"retry_timeout": timedelta(seconds=_RETRY_S)}))
-    except (BaseError, ValueError) as error:
-        parts = urlsplit(url)  # shown without user, password and query
-        raise UserInputError(f"artifact store {parts.scheme}://{parts.hostname}: {_first_line(error)}") from None
 
 
 @contextmanager
@@ -208,7 +187,3 @@ def _local_errors(root: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ArtifactUnavailableError(f"artifact store {root}: {reason}; free space or fix the folder") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

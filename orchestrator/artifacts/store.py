@@ -1,14 +1,13 @@
 """The artifact store: content by digest, and a few objects by name."""
 
+import asyncio
 import hashlib
-import json
 import re
+import time
 from typing import Self
 from urllib.parse import quote
 
-from pydantic import JsonValue
-
-from orchestrator.artifacts.backends import Backend, open_backend
+from orchestrator.artifacts.backends import Backend, Entry, open_backend
 from orchestrator.artifacts.errors import ArtifactError, ArtifactUnavailableError
 from orchestrator.artifacts.sealing import Sealer
 from orchestrator.domain.refs import BlobRef, blob_ref
@@ -17,7 +16,12 @@ from orchestrator.settings.encryption import EncryptionKeys
 
 __all__ = ["ArtifactError", "ArtifactStore", "ArtifactUnavailableError", "open_store", "safe_piece"]
 
-_BLOBS = "blobs"
+YOUNG_S = 60.0  # content that was written so lately is not written again
+SWEEP_MARK = "sweep/mark"  # exists while content is being removed
+SWEEP_LEASE_S = 60.0  # whoever removes has died once it has not written its mark anew for so long
+
+BLOBS = "blobs"
+_LOOK_EVERY_S = 0.2
 _MAX_PIECE_CHARS = 120
 _MAX_NAME_CHARS = 900
 _PIECE = re.compile(r"[A-Za-z0-9_%~-][A-Za-z0-9_%~.-]{0,199}")
@@ -46,13 +50,18 @@ class ArtifactStore:
         return cls(open_backend(url), keys)
 
     async def put(self, data: bytes) -> BlobRef:
-        """Keeps `data`. Content that is there already is not written again, but where it is damaged or was sealed
-        with another key than is now: a key can be given up some time after the next one came.
+        """Keeps `data`; afterwards it is young, so that no sweep removes it before its reference is written.
+
+        Young content that is there already is not written again, but where it is damaged or was sealed with another key
+        than is now: a key can be given up some time after the next one came.
         """
         ref = blob_ref(data)
         name = _blob_name(ref)
-        if not await self._create(name, data) and not await self._holds(name, data):
-            await self._write(name, data)
+        if await self._create(name, data) or (await self._holds(name, data) and await self._is_young(name)):
+            return ref
+        await self._write(name, data)
+        await self._sweep_over()
+        await self._create(name, data)  # a sweep that had found it old may have removed it meanwhile
         return ref
 
     async def get(self, ref: BlobRef) -> bytes:
@@ -63,19 +72,6 @@ class ArtifactStore:
         if blob_ref(data) != ref:
             raise ArtifactError(f"artifact {ref.sha256} was altered")
         return data
-
-    async def put_json(self, value: JsonValue) -> BlobRef:
-        """Keeps `value` as JSON; equal values have equal digests."""
-        return await self.put(json.dumps(value, ensure_ascii=False, sort_keys=True).encode())
-
-    async def get_json(self, ref: BlobRef) -> JsonValue:
-        """The value that put_json kept. Raises ArtifactError, also where the content is not JSON."""
-        data = await self.get(ref)
-        try:
-            value: JsonValue = json.loads(data)
-        except ValueError:
-            raise ArtifactError(f"artifact {ref.sha256} is not JSON") from None
-        return value
 
     async def write_named(self, name: str, data: bytes) -> None:
         """Replaces the object `name` atomically."""
@@ -92,6 +88,40 @@ class ArtifactStore:
     async def list_named(self, prefix: str) -> list[str]:
         """Sorted names of all objects below the folder `prefix`."""
         return sorted(await self._backend.names(_checked(prefix.rstrip("/"))))
+
+    async def delete_named(self, name: str) -> None:
+        """Removes the object; nothing happens where it does not exist."""
+        await self._backend.delete(_checked(name))
+
+    async def entries(self) -> list[Entry]:
+        """All objects, blobs included: their names, stored sizes and times."""
+        return await self._backend.entries()
+
+    async def modified_s(self, name: str) -> float | None:
+        """When the object or blob of an entry was written last, None where it does not exist."""
+        return await self._backend.modified_s(name)
+
+    async def content(self, digest: str) -> bytes | None:
+        """What the blob holds, whether or not that is what its digest says; None where it does not exist.
+
+        Raises ArtifactError where its seal is broken.
+        """
+        return await self._read(_blob_name(BlobRef(sha256=digest, size=0)))
+
+    async def delete_blob(self, digest: str) -> None:
+        """Removes content that nothing refers to (docs/decisions/0013)."""
+        await self._backend.delete(_blob_name(BlobRef(sha256=digest, size=0)))
+
+    async def _is_young(self, name: str) -> bool:
+        modified_s = await self._backend.modified_s(name)
+        return modified_s is not None and abs(time.time() - modified_s) < YOUNG_S
+
+    async def _sweep_over(self) -> None:
+        """Waits until no sweep is going on: one that died stops renewing its mark."""
+        seen, unchanged_s = None, 0.0
+        while (mark := await self._backend.modified_s(SWEEP_MARK)) is not None and unchanged_s < SWEEP_LEASE_S:
+            seen, unchanged_s = mark, unchanged_s + _LOOK_EVERY_S if mark == seen else 0.0
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _read(self, name: str) -> bytes | None:
         found = await self._backend.read(name)
@@ -139,12 +169,12 @@ def _context(name: str) -> str:
 def _blob_name(ref: BlobRef) -> str:
     if not _DIGEST.fullmatch(ref.sha256):
         raise ArtifactError(f"{ref.sha256[:80]!r} is not a digest")
-    return f"{_BLOBS}/{ref.sha256[:2]}/{ref.sha256}"
+    return f"{BLOBS}/{ref.sha256[:2]}/{ref.sha256}"
 
 
 def _checked(name: str) -> str:
     """`name` if it stays inside the store and outside the blobs. Raises ValueError."""
     pieces = name.split("/")
-    if len(name) > _MAX_NAME_CHARS or pieces[0] == _BLOBS or not all(_PIECE.fullmatch(piece) for piece in pieces):
+    if len(name) > _MAX_NAME_CHARS or pieces[0] == BLOBS or not all(_PIECE.fullmatch(piece) for piece in pieces):
         raise ValueError(f"{name[:80]!r} is not a name of an artifact; build it with safe_piece")
     return name

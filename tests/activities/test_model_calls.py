@@ -113,7 +113,7 @@ def test_a_critique_is_kept_whole_and_summed_up(tmp_path: Path) -> None:
     assert result.critique is not None
     assert (result.critique.score, result.critique.revise, result.critique.issues) == (0.4, True, 1)
     assert result.critique_ref is not None
-    kept = Critique.model_validate(asyncio.run(store_in(tmp_path).get_json(result.critique_ref)))
+    kept = Critique.model_validate_json(asyncio.run(store_in(tmp_path).get(result.critique_ref)))
     assert kept.issues[0].message == "wrong ?"
     assert provider.requests[0].json_schema is not None
 

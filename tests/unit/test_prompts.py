@@ -255,7 +255,7 @@ async def drawn_parts(store: ArtifactStore, data: st.DataObject) -> PromptParts:
         ),
         draft=await write_draft(store, draw(FILES)),
         findings=await store.put(json.dumps(findings, ensure_ascii=False).encode()),
-        critique=await store.put_json(critique.model_dump(mode="json")),
+        critique=await store.put(critique.model_dump_json().encode()),
         attempts=tuple(draw(st.lists(LINE, max_size=3))),
         architecture=tuple(draw(st.lists(LINE, max_size=3))),
         previous_error=draw(LINE),

@@ -2,15 +2,20 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
+from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 import pytest
 
 from orchestrator.artifacts.journal import Fresh, Journal
 from orchestrator.artifacts.store import ArtifactError, ArtifactStore, ArtifactUnavailableError
+from orchestrator.artifacts.sweeping import blobs_among, clock_s, reachable, sweep
 from orchestrator.contracts.calls import CallKey
 from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.tasks import Stage
@@ -29,6 +34,7 @@ class Bucket(ThreadingHTTPServer):
         self.objects: dict[str, bytes] = {}
         self.lose_replies = 0
         self.deny = False
+        self.clock_s = time.time()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -51,17 +57,30 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.deny:
             self.answer(403)
         elif "list-type=2" in parts.query:
-            self.answer(200, self.listing(parse_qs(parts.query)["prefix"][0]))
+            self.answer(200, self.listing(parse_qs(parts.query).get("prefix", [""])[0]))
         elif self.path in self.server.objects:
             self.answer(200, self.server.objects[self.path])
         else:
             self.answer(404)
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        """Removes the listed objects."""
+        wanted = ET.fromstring(self.rfile.read(int(self.headers["Content-Length"])))
+        keys = [str(found.text) for found in wanted.iter() if found.tag.rpartition("}")[2] == "Key"]
+        for path in [path for path in self.server.objects if unquote(path).removeprefix("/bucket/") in keys]:
+            del self.server.objects[path]
+        rows = "".join(f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in keys)
+        self.answer(200, f"<DeleteResult>{rows}</DeleteResult>".encode())
+
     def listing(self, prefix: str) -> bytes:
         keys = [unquote(path).removeprefix("/bucket/") for path in self.server.objects]
+        written = datetime.fromtimestamp(self.server.clock_s, UTC)
         rows = "".join(
             f"<Contents><Key>{escape(key)}</Key><Size>1</Size><ETag>x</ETag>"
-            "<LastModified>2015-10-21T07:28:00.000Z</LastModified></Contents>"
+            f"<LastModified>{written:%Y-%m-%dT%H:%M:%SZ}</LastModified></Contents>"
             for key in keys
             if key.startswith(prefix)
         )
@@ -70,10 +89,11 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, status: int, content: bytes = b"") -> None:
         self.send_response(status)
         self.send_header("ETag", '"x"')
-        self.send_header("Last-Modified", "Wed, 21 Oct 2015 07:28:00 GMT")
+        self.send_header("Last-Modified", formatdate(self.server.clock_s, usegmt=True))
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        if self.command != "HEAD":
+            self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing."""
@@ -97,6 +117,23 @@ def store(bucket: Bucket) -> ArtifactStore:
     return ArtifactStore.open("s3://bucket/prefix")
 
 
+def test_old_content_that_nothing_names_is_removed(store: ArtifactStore, bucket: Bucket) -> None:
+    async def scenario() -> None:
+        kept, gone = await store.put(b"kept" * 20), await store.put(b"gone" * 20)
+        bucket.clock_s += 3600
+        blobs = blobs_among(await store.entries())
+        marked = await reachable(store, {kept.sha256}, blobs)
+        doomed = [entry for digest, entry in blobs.items() if digest not in marked]
+        before_s = await clock_s(store)
+        assert (await sweep(store, doomed, before_s)).blobs == 0  # the server calls everything young
+        assert (await sweep(store, doomed, before_s + 1)).blobs == 1
+        assert await store.get(kept)
+        with pytest.raises(ArtifactError, match="missing"):
+            await store.get(gone)
+
+    asyncio.run(scenario())
+
+
 def test_blobs_and_named_objects(store: ArtifactStore, bucket: Bucket) -> None:
     async def scenario() -> None:
         ref = await store.put(b"content")
@@ -107,6 +144,10 @@ def test_blobs_and_named_objects(store: ArtifactStore, bucket: Bucket) -> None:
         assert not await store.create_named("a/b%2Fc", b"2")
         await store.write_named("a/d", b"3")
         assert await store.list_named("a") == ["a/b%2Fc", "a/d"]
+        assert {entry.name for entry in await store.entries()} >= {"a/b%2Fc", "a/d"}
+        await store.delete_named("a/d")
+        await store.delete_named("a/d")
+        assert await store.list_named("a") == ["a/b%2Fc"]
         assert await store.read_named("a/b%2Fc") == b"1"
         with pytest.raises(ArtifactError):
             await store.get(BlobRef(sha256="0" * 64, size=1))

@@ -42,17 +42,6 @@ def test_content_comes_back_and_is_named_by_its_digest(store: ArtifactStore) -> 
     asyncio.run(scenario())
 
 
-def test_json_comes_back_and_equal_values_share_a_digest(store: ArtifactStore) -> None:
-    async def scenario() -> None:
-        ref = await store.put_json({"b": [1, None, "ü"], "a": 0.5})
-        assert ref == await store.put_json({"a": 0.5, "b": [1, None, "ü"]})
-        assert await store.get_json(ref) == {"a": 0.5, "b": [1, None, "ü"]}
-        with pytest.raises(ArtifactError, match="not JSON"):
-            await store.get_json(await store.put(b"{"))
-
-    asyncio.run(scenario())
-
-
 def test_missing_content_is_an_error_that_names_the_digest(store: ArtifactStore) -> None:
     ref = BlobRef(sha256="0" * 64, size=3)
     with pytest.raises(ArtifactError, match="0" * 64):
