@@ -168,7 +168,7 @@ class Run:
 
     async def state(self) -> ProjectState:
         """The state that the run left in the store."""
-        data = await self._store.read_named(project_name("default", self.id, "state.json"))
+        data = await self._store.read_named(project_name(self._client.namespace, self.id, "state.json"))
         assert data is not None
         return ProjectState.model_validate_json(data)
 
