@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from orchestrator.artifacts.store import ArtifactStore, safe_piece
-from orchestrator.contracts.delivery import MonthGrant, MonthInput
+from orchestrator.contracts.delivery import MonthGrant, MonthInput, ScheduleTerms
 from orchestrator.domain.base import Frozen
 
 _FOLDER = "schedules"
@@ -50,6 +50,11 @@ class MonthLedger:
             name = f"{folder}/{len(entries) + 1:06d}.json"
             if await self._store.create_named(name, entry.model_dump_json().encode()):
                 return self._grant(request, entry.granted_micro, used + entry.granted_micro)
+
+    async def spent(self, terms: ScheduleTerms, at_s: float) -> int:
+        """What the month has spent or set aside, in micro-USD."""
+        request = MonthInput(terms=terms, batch_id="", at_s=at_s, wanted_micro=0)
+        return sum(amount for _, amount in await self._entries(self._folder(request)))
 
     async def settle(self, request: MonthInput) -> None:
         """Books `wanted_micro` as what the batch spent, in place of what it had reserved."""

@@ -28,6 +28,7 @@ class ScheduleTerms(Frozen):
 
     name: str
     timezone: str
+    file: str = ""  # that says what runs, as it was named when it was read
     month_micro: int | None = None  # most that all runs of a calendar month may spend
 
 
