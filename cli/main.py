@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from cli import advice, batch, catalog, doctor, pipeline, plans, runs, server, start, steer, validate, worker
+from cli import advice, batch, catalog, doctor, pipeline, plans, runs, schedule, server, start, steer, validate, worker
 
 _MAX_ERROR = 2000
 
@@ -44,6 +44,7 @@ app.add_typer(catalog.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(batch.app, name="batch")
+app.add_typer(schedule.app, name="schedule")
 app.add_typer(server.app, name="server")
 app.add_typer(worker.app, name="worker")
 
