@@ -5,13 +5,14 @@ PACKAGES := orchestrator workflows activities workers cli tests bench examples
 GROUPS := $(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))
 WAITING := tests/workflow tests/replay tests/cli tests/e2e
 CHAOS := tests/chaos
-RECKONING := $(filter-out $(WAITING) $(CHAOS),$(GROUPS))
+CLUSTER := tests/cluster
+RECKONING := $(filter-out $(WAITING) $(CHAOS) $(CLUSTER),$(GROUPS))
 PYTEST := $(PY) -m pytest -p no:cacheprovider
 
-.PHONY: help setup check test reckoning waiting chaos conformance bench fmt lock
+.PHONY: help setup check test reckoning waiting chaos test-cluster conformance bench fmt lock
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## The environment with the tools of development
 	@ORCH_LAUNCHER=dev ./orch-cli
@@ -38,6 +39,10 @@ chaos: setup ## The whole chaos suite and its table (SEEDS=10: ten times); prope
 	$(PYTEST) --chaos tests/apps tests/scaffolds
 
 SEEDS := 1
+
+test-cluster: setup ## The same runs on a real Temporal server with PostgreSQL (needs Go, PostgreSQL; half an hour)
+	$(PY) -m tests.cluster.build
+	$(PYTEST) --cluster $(CLUSTER) tests/e2e tests/workflow $(CHAOS)
 
 conformance: setup ## What each vendor can do, vendor by case, as seen on the wire
 	$(PY) -m tests.conformance.table
