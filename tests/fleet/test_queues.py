@@ -1,0 +1,82 @@
+"""Processes that serve a part of the queues, and limits that hold for all of them together."""
+
+import asyncio
+from collections import defaultdict
+
+import pytest
+
+from orchestrator.contracts.names import QUEUE_TOOLS, QUEUE_WORKFLOWS, vendor_queue
+from orchestrator.contracts.project import ProjectStatus
+from orchestrator.testing.project_script import ProjectScript, wide
+from orchestrator.testing.vendor_records import read_log
+from tests.chaos.rig import project
+from tests.fleet.conftest import NewFleet, NewVendors
+from tests.workflow.harness import Run
+
+LIMIT = 8.0  # requests per second
+BURST_S = 1.25  # what may come at once, in seconds of the limit: the server saves one second's worth
+
+
+async def _served(run: Run) -> dict[str, set[int]]:
+    """Processes that took work, by queue."""
+    queues: dict[int, str] = {}
+    served: dict[str, set[int]] = defaultdict(set)
+    async for event in run.handle.fetch_history_events():
+        if event.HasField("workflow_task_started_event_attributes"):
+            identity = event.workflow_task_started_event_attributes.identity
+            served[QUEUE_WORKFLOWS].add(int(identity.partition("@")[0]))
+        elif event.HasField("activity_task_scheduled_event_attributes"):
+            queues[event.event_id] = event.activity_task_scheduled_event_attributes.task_queue.name
+        elif event.HasField("activity_task_started_event_attributes"):
+            started = event.activity_task_started_event_attributes
+            served[queues[started.scheduled_event_id]].add(int(started.identity.partition("@")[0]))
+    return dict(served)
+
+
+def _most_within(times: list[float], window_s: float) -> int:
+    return max(sum(start <= time < start + window_s for time in times) for start in times)
+
+
+def test_parts_are_served_apart_and_a_vendor_is_limited(new_fleet: NewFleet, new_vendors: NewVendors) -> None:
+    vendors = new_vendors(ProjectScript(tasks=wide(14)))
+    keys = {**vendors.environment(("openai", "anthropic")), "ORCH_RATE_LIMITS": f"openai={LIMIT:g}/s"}
+    fleet = new_fleet()  # without a key
+    thinking = fleet.add("--queues", "workflows")
+    doing = fleet.add("--queues", "tools")
+    asking = [fleet.add("--queues", "models:openai", **keys), fleet.add("--queues", "models", **keys)]
+    for worker in fleet.workers:
+        worker.wait()
+    settings = new_fleet(**keys).settings
+
+    async def play() -> dict[str, set[int]]:
+        house = await fleet.house()
+        run = await house.start(project(settings, vendor_queues=True, team="blue"))
+        view = await run.result(90)
+        assert (view.status, view.simulated) == (ProjectStatus.SUCCESS, False)
+        return await _served(run)
+
+    served = asyncio.run(play())
+    both = {worker.process.pid for worker in asking}
+    assert served[QUEUE_WORKFLOWS] == {thinking.process.pid}
+    assert served[QUEUE_TOOLS] == {doing.process.pid}
+    assert served[vendor_queue("openai")] == both, "two processes share one vendor's queue"
+    assert served[vendor_queue("anthropic")] == {asking[1].process.pid}
+    received = [event for event in read_log(vendors.log) if event["event"] == "received"]
+    times = [event["started_s"] for event in received if event["vendor"] == "openai"]
+    assert len(times) >= 3 * LIMIT, "too few requests to tell"
+    for window_s in (0.5, 1.0, 2.0, 4.0):
+        assert _most_within(times, window_s) <= LIMIT * (window_s + BURST_S), f"within {window_s} s"
+
+
+@pytest.mark.parametrize(
+    ("queues", "said"),
+    [
+        ("models:openai", "this worker is to ask models of 'openai', but cannot: "),
+        ("models:nobody", "this worker is to ask models of 'nobody', but cannot: there is no such vendor"),
+        ("workflow", "--queues must name workflows, tools, models or models:VENDOR; got 'workflow'"),
+    ],
+)
+def test_what_a_worker_cannot_serve_is_said(new_fleet: NewFleet, queues: str, said: str) -> None:
+    outcome = new_fleet().run("worker", "run", "--queues", queues)
+    assert outcome.code == 2
+    assert said in outcome.err.splitlines()[-1], outcome.err
