@@ -34,6 +34,8 @@ def budget(ctx: RunContext, request: SetBudget) -> str:
     least = max(1, ledger.committed_micro + ledger.reserved_micro)
     if request.max_micro < least:
         return f"${usd(request.max_micro):.6f} is below the ${usd(least):.6f} that are spent or reserved already"
+    if ctx.spec.batch is not None and request.max_micro > ctx.spec.max_micro:
+        return f"batch {ctx.spec.batch.batch_id} has set ${usd(ctx.spec.max_micro):.6f} aside for it, and no more"
     return _over(ctx)
 
 

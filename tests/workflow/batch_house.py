@@ -17,6 +17,7 @@ from orchestrator.contracts.batch import (
     ManifestEntry,
 )
 from orchestrator.contracts.project import ProjectSpec, ProjectView, Timeouts
+from orchestrator.domain.refs import blob_ref
 from tests.workflow.harness import POLL_S, House
 from tests.workflow.play import DEADLINE_S
 
@@ -73,15 +74,15 @@ class BatchRun:
         return found
 
 
-async def start_batch(house: House, projects: dict[str, ProjectSpec], **changes: Any) -> BatchRun:
-    """Start a batch of these projects by key, with enough money unless told otherwise."""
+async def start_batch(house: House, projects: dict[str, ProjectSpec], *, lost: str = "", **changes: Any) -> BatchRun:
+    """Start a batch of these projects by key, with enough money unless told otherwise; the store has lost one."""
     entries = [
         ManifestEntry(
             key=key,
             title=project.project,
             file=f"{key}.yaml",
             max_micro=project.max_micro,
-            spec=await house.store.put(project.model_dump_json().encode()),
+            spec=blob_ref(b"lost") if key == lost else await house.store.put(project.model_dump_json().encode()),
         )
         for key, project in projects.items()
     ]
