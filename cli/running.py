@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from cli.console import columns, say, show, show_json
-from cli.finish import known_folder, output_folder, present, write_output
+from cli.finish import known_folder, output_folder, present
 from cli.following import Waiting, follow_to_end
 from cli.pipeline_runs import cancel_pipeline, pause_pipeline, show_run, watch_pipeline
 from cli.results import is_closed
@@ -15,7 +15,7 @@ from orchestrator.client.facade import Orchestrator
 from orchestrator.client.reading import ProjectRow
 from orchestrator.contracts.names import workflow_id
 from orchestrator.contracts.project import ProjectStatus, ProjectView
-from orchestrator.domain.errors import OrchError, UserInputError
+from orchestrator.domain.errors import OrchError
 from orchestrator.domain.text import one_line
 
 _SETTLE_S = 5.0
@@ -52,25 +52,6 @@ def watch_run(
             return await watch_pipeline(client, project_id, json_output=json_output)
         waiting = Waiting(folder=folder, no_input=no_input, json_output=json_output)
         return await follow_to_end(client, settings, project_id, waiting)
-
-    return run_async(command())
-
-
-def export_run(project_id: str, output_dir: str | None, *, json_output: bool, profile: str | None) -> int:
-    """Write the output of an ended run; 0 once it is written."""
-    settings = settings_for(profile)
-    folder = output_folder(settings, checked_id(project_id), output_dir)
-
-    async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
-        view = await client.view(project_id)
-        if not is_closed(view.status):
-            raise UserInputError(f"{project_id} is {view.status.value}; 'orch-cli watch {project_id}' waits for it")
-        if view.manifest is None:
-            raise UserInputError(f"{project_id} ended as {view.status.value} before it had anything to write")
-        written = str(await write_output(client, settings, view, folder))
-        present(view, written, json_output=json_output)
-        return 0
 
     return run_async(command())
 

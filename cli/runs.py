@@ -132,12 +132,15 @@ def cancel(project_id: ProjectId, json_output: Json = False, profile: Profile = 
 
 
 def export(
-    project_id: ProjectId, output_dir: OutputDir = None, json_output: Json = False, profile: Profile = None
+    run_id: Annotated[str, typer.Argument(metavar="ID", help="A project, or a batch with all of its projects.")],
+    output_dir: OutputDir = None,
+    json_output: Json = False,
+    profile: Profile = None,
 ) -> None:
-    """Write what a finished run produced to a folder."""
-    from cli.running import export_run
+    """Write what a finished run produced to a folder; of a batch, each project to FOLDER/NAME."""
+    from cli.exporting import export_run
 
-    raise typer.Exit(export_run(project_id, output_dir, json_output=json_output, profile=profile))
+    raise typer.Exit(export_run(run_id, output_dir, json_output=json_output, profile=profile))
 
 
 def report(
