@@ -60,6 +60,8 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- if .secret }}
 - {name: TEMPORAL_TLS_SERVER_CA_CERT_PATH, value: /etc/orch/tls/ca.crt}
+{{- end }}
+{{- if .mutual }}
 - {name: TEMPORAL_TLS_CLIENT_CERT_PATH, value: /etc/orch/tls/tls.crt}
 - {name: TEMPORAL_TLS_CLIENT_KEY_PATH, value: /etc/orch/tls/tls.key}
 {{- end }}
