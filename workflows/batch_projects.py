@@ -14,6 +14,7 @@ from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts import names
     from orchestrator.contracts.batch import LoadProject, LookAfter, LookedAfter
+    from orchestrator.contracts.details import project_details
     from orchestrator.contracts.project import Membership, ProjectSpec
     from orchestrator.contracts.state import ProjectInput
     from orchestrator.domain.batch import BatchProject, Wish, given_up, next_up, unaffordable
@@ -110,6 +111,7 @@ async def _child(
         },
         search_attributes=planning if ctx.spec.search_attributes else None,
         static_summary=project.title,
+        static_details=project_details(spec),
     )
 
 

@@ -10,6 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.batch import BatchProjectView, BatchView
     from orchestrator.contracts.names import batch_workflow_id
     from orchestrator.domain.batch import BatchProject, BatchState, mean_quality
+    from orchestrator.domain.markdown import cell, dollars
     from orchestrator.domain.money import usd
     from orchestrator.domain.outcome import Ending, ProjectStatus
 
@@ -75,10 +76,10 @@ def batch_details(ctx: BatchContext, end: Ending | None = None) -> str:
     """The batch as Markdown, for the Web UI: head and table, at most 60 projects, rather those under way."""
     view = batch_view(ctx, end)
     simulated = " (simulated models)" if view.simulated else ""
-    money = f"${usd(view.spent_micro):.4f} of ${usd(view.max_micro):.2f}"
-    lines = [f"**{view.status.value}**{simulated} · {view.projects_done}/{view.projects_total} projects · {money}"]
+    money = dollars(usd(view.spent_micro), usd(view.max_micro))
+    lines = [f"**{view.status.value}**{simulated} · {view.projects_done} of {view.projects_total} projects · {money}"]
     if view.reason:
-        lines += ["", _plain(view.reason)]
+        lines += ["", cell(view.reason)]
     rank = {"RUNNING": 0, "PENDING": 2}
     rows = sorted(view.projects, key=lambda one: rank.get(one.status, 1))[:_ROWS_IN_DETAILS]
     if rows:
@@ -91,10 +92,10 @@ def batch_details(ctx: BatchContext, end: Ending | None = None) -> str:
 
 def _row(view: BatchProjectView) -> str:
     score = "" if view.quality_score is None else f"{view.quality_score:.2f}"
-    tasks = f"{view.tasks_done}/{view.tasks_total}" if view.tasks_total else ""
+    tasks = f"{view.tasks_done} of {view.tasks_total}" if view.tasks_total else ""
     return (
-        f"| {_plain(view.key)} {_plain(view.title)} | {view.status} | {tasks} | {score}"
-        f" | {usd(view.spent_micro):.4f} | {_plain(view.reason)} |"
+        f"| {cell(view.key)} {cell(view.title)} | {view.status} | {tasks} | {score}"
+        f" | {usd(view.spent_micro):.4f} | {cell(view.reason)} |"
     )
 
 
@@ -118,8 +119,3 @@ def show_search_attributes(ctx: BatchContext, shown: ProjectStatus) -> None:
     if quality is not None:
         updates.append(_QUALITY.value_set(quality))
     workflow.upsert_search_attributes(updates)
-
-
-def _plain(text: str) -> str:
-    """Text of users and models inside Markdown: no markup, no table cells."""
-    return "".join(" " if ch in "|<>`*_[]()#\r\n" else ch for ch in text)[:_PLAIN_CHARS]

@@ -9,6 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.names import pipeline_workflow_id
     from orchestrator.contracts.pipeline import PipelineView, StepFacts, StepView
     from orchestrator.contracts.state import Spending
+    from orchestrator.domain.markdown import cell, dollars
     from orchestrator.domain.money import usd
     from orchestrator.domain.outcome import Ending, ProjectStatus
     from orchestrator.domain.pipeline import ForEachStep, Step, all_steps
@@ -125,13 +126,13 @@ class PipelineDetails:
         """Head and table; at most 60 steps."""
         ctx = self._ctx
         ledger, total = ctx.state.ledger, len(ctx.plan.steps)
-        budget = f" of ${usd(ledger.max_micro):.2f}" if ctx.spec.capped else ""
+        money = dollars(usd(ledger.spent_micro), usd(ledger.max_micro) if ctx.spec.capped else None)
         simulated = " (simulated models)" if ctx.simulated() else ""
-        head = f"{simulated} · {total} steps · ${usd(ledger.spent_micro):.4f}{budget} · {views.calls(ctx)} calls"
+        head = f"{simulated} · {total} steps · {money} · {views.calls(ctx)} calls"
         lines = [f"**{(end.status if end else status(ctx)).value}**{head}"]
         reason = end.reason if end else ctx.state.clock.reason
         if reason:
-            lines += ["", _plain(reason)]
+            lines += ["", cell(reason)]
         lines += ["", "| step | kind | status | now | model | usd |", "|---|---|---|---|---|---|"]
         doing = _doing(ctx)
         lines += [self._row(step, doing.get(step.name, [])) for step in self._shown]
@@ -148,10 +149,10 @@ class PipelineDetails:
         known, row = self._rows.get(step.name, ((), ""))
         if known != made_of:
             view = _step_view(ctx, step, doing)
-            elements = f" {view.done}/{view.total}" if view.total else ""
+            elements = f" {view.done} of {view.total}" if view.total else ""
             row = (
-                f"| {'· ' * view.depth}{view.name} | {view.kind} | {view.status}{elements} | {_plain(view.doing)}"
-                f" | {_plain(view.model)} | {usd(view.spent_micro):.4f} |"
+                f"| {'· ' * view.depth}{view.name} | {view.kind} | {view.status}{elements} | {cell(view.doing)}"
+                f" | {cell(view.model)} | {usd(view.spent_micro):.4f} |"
             )
             self._rows[step.name] = made_of, row
         return row
@@ -170,7 +171,3 @@ def show_search_attributes(ctx: PipelineContext, shown: ProjectStatus) -> None:
         _TOTAL.value_set(len(tops)),
     ]
     workflow.upsert_search_attributes(updates)
-
-
-def _plain(text: str) -> str:
-    return "".join(" " if ch in "|<>`*_[]()#\r\n" else ch for ch in text)[:80]

@@ -7,6 +7,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts.project import BreakerView, EventPage, ProjectView, TaskView
     from orchestrator.domain.breaker import CircuitState
     from orchestrator.domain.clock import Hold
+    from orchestrator.domain.markdown import cell, dollars
     from orchestrator.domain.money import usd
     from orchestrator.domain.outcome import Ending, ProjectStatus, quality
     from orchestrator.domain.steps import FINAL
@@ -127,13 +128,13 @@ class Details:
         """Head and table; at most 60 tasks."""
         ctx, plan, ledger = self._ctx, self._ctx.state.plan, self._ctx.state.ledger
         simulated = " (simulated models)" if ctx.simulated() else ""
-        money = f"${usd(ledger.spent_micro):.4f} of ${usd(ledger.max_micro):.2f}"
-        done = f"{tasks_done(ctx)}/{len(plan)} tasks"
+        money = dollars(usd(ledger.spent_micro), usd(ledger.max_micro))
+        done = f"{tasks_done(ctx)} of {len(plan)} tasks"
         shown = end.status if end else status(ctx)
         lines = [f"**{shown.value}**{simulated} · {done} · {money} · {calls(ctx)} calls"]
         reason = end.reason if end else ctx.state.clock.reason
         if reason:
-            lines += ["", _plain(reason)]
+            lines += ["", cell(reason)]
         if plan:
             lines += ["", "| task | status | now | model | score | usd |", "|---|---|---|---|---|---|"]
             lines += [self._row(task) for task in plan[:_ROWS_IN_DETAILS]]
@@ -149,7 +150,7 @@ class Details:
             view = task_view(ctx, task)
             score = "" if view.score is None else f"{view.score:.2f}"
             row = (
-                f"| {view.id} {_plain(view.title)} | {view.status} | {view.stage} | {view.model} | {score}"
+                f"| {view.id} {cell(view.title)} | {view.status} | {view.stage} | {view.model} | {score}"
                 f" | {usd(view.spent_micro):.4f} |"
             )
             self._rows[task.id] = made_of, row
@@ -164,8 +165,3 @@ def tasks_done(ctx: RunContext) -> int:
 def calls(ctx: CallContext) -> int:
     """Requests that were settled."""
     return sum(spending.calls for spending in ctx.state.spending.values())
-
-
-def _plain(text: str) -> str:
-    """Text of users and models inside Markdown: no markup, no table cells."""
-    return "".join(" " if ch in "|<>`*_[]()#\r\n" else ch for ch in text)[:80]

@@ -13,6 +13,7 @@ from orchestrator.client.runs import RunFacts, RunKind, Runs, Site, ended, facts
 from orchestrator.client.stored import StoredLogs
 from orchestrator.client.urgency import team_attribute, urgency
 from orchestrator.contracts.batch import BatchInput, BatchProjectView, BatchView, project_id_of
+from orchestrator.contracts.details import STEERING
 from orchestrator.contracts.names import (
     BATCH_WORKFLOW,
     MEMO_BATCH,
@@ -73,6 +74,7 @@ class BatchRuns(Runs[BatchView]):
                 memo={MEMO_BATCH: spec.name, MEMO_MAX_USD: usd(spec.max_micro)},
                 search_attributes=running if registered else None,
                 static_summary=one_line(f"{spec.name}: {len(plan.projects)} projects", _SUMMARY_CHARS),
+                static_details=STEERING,
                 priority=urgency(spec.team, attended=False),
                 rpc_timeout=RPC_TIMEOUT,
             )

@@ -37,6 +37,7 @@ from orchestrator.client.runs import Site
 from orchestrator.client.similar import Similar, fingerprint, keywords, similar_to
 from orchestrator.client.urgency import team_attribute, urgency
 from orchestrator.client.watching import ended
+from orchestrator.contracts.details import project_details
 from orchestrator.contracts.messages import UPDATES, Request
 from orchestrator.contracts.names import (
     MEMO_FINGERPRINT,
@@ -147,6 +148,7 @@ class Orchestrator:
                     memo=memo,
                     search_attributes=planning if registered else None,
                     static_summary=first_line,
+                    static_details=project_details(spec),
                     priority=urgency(spec.team, attended=True),
                     rpc_timeout=RPC_TIMEOUT,
                 )

@@ -11,6 +11,7 @@ from orchestrator.client.rpc import RPC_TIMEOUT, rpc_errors
 from orchestrator.client.runs import RunKind, Runs, Site, ended, facts
 from orchestrator.client.stored import StoredLogs
 from orchestrator.client.urgency import team_attribute, urgency
+from orchestrator.contracts.details import STEERING
 from orchestrator.contracts.names import (
     MEMO_MAX_USD,
     MEMO_PIPELINE,
@@ -90,6 +91,7 @@ class PipelineRuns(Runs[PipelineView]):
                 memo={MEMO_PIPELINE: name, MEMO_MAX_USD: usd(spec.max_micro) if spec.capped else 0.0},
                 search_attributes=running if registered else None,
                 static_summary=one_line(name, _SUMMARY_CHARS),
+                static_details=STEERING,
                 priority=urgency(spec.team, attended=True),
                 rpc_timeout=RPC_TIMEOUT,
             )

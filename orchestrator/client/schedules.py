@@ -40,6 +40,7 @@ from orchestrator.client.schedule_forms import (
 from orchestrator.client.urgency import urgency
 from orchestrator.contracts.batch import BatchInput, BatchSpec
 from orchestrator.contracts.delivery import Delivery, ScheduleTerms
+from orchestrator.contracts.details import STEERING
 from orchestrator.contracts.names import (
     BATCH_WORKFLOW,
     MEMO_BATCH,
@@ -214,6 +215,7 @@ class Schedules:
             memo={MEMO_BATCH: batch.name, MEMO_MAX_USD: usd(batch.max_micro)},
             typed_search_attributes=running if batch.search_attributes else TypedSearchAttributes.empty,
             static_summary=one_line(f"{name}: {batch.name}", 100),
+            static_details=STEERING,
             priority=urgency("", attended=False),
         )
 
