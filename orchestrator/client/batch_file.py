@@ -229,11 +229,12 @@ def _keys(entries: Sequence[_Entry], files: Sequence[ProjectFile], problems: lis
         name if entry.id or counts[name] == 1 else _slug(f"{entry.path.absolute().parent.name}-{name}")
         for name, entry in zip(names, entries, strict=True)
     ]
-    first: dict[str, Path] = {}
-    for key, entry in zip(keys, entries, strict=True):
-        if first.setdefault(key, entry.path) != entry.path:
+    first: dict[str, int] = {}
+    for index, (key, entry) in enumerate(zip(keys, entries, strict=True)):
+        if first.setdefault(key, index) != index:
+            other = entries[first[key]].path
             problems.append(
-                f"{entry.path}: would be called {key!r} like {first[key]}; give one an id in a batch file ({PAGE})"
+                f"{entry.path}: would be called {key!r} like {other}; give one an id in a batch file ({PAGE})"
             )
     return keys
 

@@ -19,6 +19,7 @@ from orchestrator.client.server import ServerInfo, ensure_server, stop_server
 from orchestrator.domain.refs import BlobRef
 from orchestrator.settings import Settings, load_settings
 from tests.client.conftest import installed_temporal
+from tests.replay.batch_scenes import BATCH_SCENES, one
 from tests.replay.pipeline_scenes import PIPELINE_SCENES
 from tests.replay.recorded import HISTORIES, STORE, external_refs
 from tests.replay.scenes import SCENES
@@ -30,7 +31,7 @@ MAX_BYTES = 300_000
 
 def main() -> None:
     """Run every scene against a server of its own, and keep what it left."""
-    known = [*SCENES, *PIPELINE_SCENES]
+    known = [*SCENES, *PIPELINE_SCENES, *BATCH_SCENES]
     names = sys.argv[1:] or known
     unknown = sorted(set(names) - set(known))
     if unknown:
@@ -51,6 +52,12 @@ async def _record(settings: Settings, server: ServerInfo, name: str) -> None:
         async with pipeline_house(settings, server, cast) as home:
             found = await PIPELINE_SCENES[name](home, cast)
             await _keep(home.store, await found.histories(), name)
+        return
+    if name in BATCH_SCENES:
+        play = one()
+        async with house(settings, server, play) as home:
+            batch = await BATCH_SCENES[name](home, play)
+            await _keep(home.store, await batch.histories(), name)
         return
     scene, make_play = SCENES[name]
     play = make_play()

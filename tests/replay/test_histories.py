@@ -11,11 +11,13 @@ from temporalio.workflow import NondeterminismError
 
 from orchestrator.client.namespace import EMBEDDED_NAMESPACE
 from orchestrator.client.plugin import OrchPlugin
-from orchestrator.contracts.names import PIPELINE_WORKFLOW, PROJECT_WORKFLOW
+from orchestrator.contracts.names import BATCH_WORKFLOW, PIPELINE_WORKFLOW, PROJECT_WORKFLOW
 from orchestrator.settings import load_settings
+from tests.replay.batch_scenes import BATCH_SCENES
 from tests.replay.pipeline_scenes import PIPELINE_SCENES
 from tests.replay.recorded import HISTORIES, STORE, external_refs, load
 from tests.replay.scenes import SCENES
+from workflows.batch import BatchWorkflow
 from workflows.pipeline import PipelineWorkflow
 from workflows.project import ProjectWorkflow
 
@@ -24,7 +26,7 @@ RECORDED = sorted(HISTORIES.glob("*.json"))
 
 def replay(history: WorkflowHistory) -> None:
     """Raises what the workflow, as it is now, has against the history."""
-    workflows = [ProjectWorkflow, PipelineWorkflow]
+    workflows = [ProjectWorkflow, PipelineWorkflow, BatchWorkflow]
     plugin = OrchPlugin(load_settings({"ORCH_ARTIFACTS_URL": STORE.as_uri()}))
     replayer = Replayer(workflows=workflows, plugins=[plugin], namespace=EMBEDDED_NAMESPACE)
     asyncio.run(replayer.replay_workflow(history))
@@ -32,7 +34,7 @@ def replay(history: WorkflowHistory) -> None:
 
 def test_each_behaviour_has_a_history() -> None:
     names = {path.stem for path in RECORDED}
-    scenes = {*SCENES, *PIPELINE_SCENES}
+    scenes = {*SCENES, *PIPELINE_SCENES, *BATCH_SCENES}
     assert {scene for scene in scenes if scene in names or f"{scene}-1" in names} == scenes
     assert {"continue_as_new-1", "continue_as_new-2"} <= names
 
@@ -42,8 +44,8 @@ def test_history_replays(path: Path) -> None:
     history = load(path)
     assert len(history.events) > 10, "the history is empty"
     started = history.events[0].workflow_execution_started_event_attributes
-    of_pipeline = path.stem.startswith("pipeline_")
-    assert started.workflow_type.name == (PIPELINE_WORKFLOW if of_pipeline else PROJECT_WORKFLOW)
+    special = {"pipeline": PIPELINE_WORKFLOW, "batch": BATCH_WORKFLOW}
+    assert started.workflow_type.name == special.get(path.stem.split("_")[0], PROJECT_WORKFLOW)
     replay(history)
 
 

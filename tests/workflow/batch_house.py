@@ -66,7 +66,8 @@ class BatchRun:
 
     async def histories(self) -> list[WorkflowHistory]:
         """The histories of all executions, from the first to the last."""
-        found, run_id = [], self.handle.first_execution_run_id
+        run_id = self.handle.first_execution_run_id or (await self.handle.describe()).run_id
+        found = []
         while run_id:
             history = await self._client.get_workflow_handle(self.handle.id, run_id=run_id).fetch_history()
             found.append(history)
