@@ -33,7 +33,7 @@ def queries() -> dict[str, str]:
     for name, dashboard in dashboards().items():
         for variable in dashboard["templating"]["list"]:
             if variable["type"] == "query":
-                found[f"{name} ${variable['name']}"] = variable["definition"].split("(")[1].replace(",", "{")
+                found[f"{name} ${variable['name']}"] = variable["definition"].split("(")[1].replace(",", " == ")
     return found
 
 
