@@ -6,7 +6,22 @@ from typing import NoReturn
 
 import typer
 
-from cli import advice, batch, catalog, doctor, pipeline, plans, runs, schedule, server, start, steer, validate, worker
+from cli import (
+    advice,
+    batch,
+    catalog,
+    codec,
+    doctor,
+    pipeline,
+    plans,
+    runs,
+    schedule,
+    server,
+    start,
+    steer,
+    validate,
+    worker,
+)
 
 _MAX_ERROR = 2000
 
@@ -40,6 +55,7 @@ app.command("retry")(steer.retry)
 app.command("skip")(steer.skip)
 app.command("override-model")(steer.override_model)
 app.command("guide")(steer.guide)
+app.command("codec-server")(codec.codec_server)
 app.add_typer(catalog.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.add_typer(pipeline.app, name="pipeline")

@@ -1,16 +1,18 @@
-"""Keys that payloads and artifacts are sealed with: `ORCH_ENCRYPTION_KEYS`."""
+"""Keys that payloads and artifacts are sealed with (`ORCH_ENCRYPTION_KEYS`), and the token of the codec server."""
 
 import base64
 import binascii
 import re
 
-from pydantic import BaseModel, ConfigDict, SecretBytes
+from pydantic import BaseModel, ConfigDict, SecretBytes, SecretStr
 
 from orchestrator.domain.errors import UserInputError
 
 ENCRYPTION_KEYS = "ORCH_ENCRYPTION_KEYS"
+CODEC_TOKEN = "ORCH_CODEC_TOKEN"
 KEY_BYTES = 32
 
+_MIN_TOKEN_CHARS = 16
 _ID = re.compile(r"[A-Za-z0-9._-]{1,32}")
 _MAKE_ONE = "make one with 'openssl rand -base64 32'"
 
@@ -47,6 +49,17 @@ def parse_encryption_keys(text: str) -> EncryptionKeys:
     if len(set(keys.ids)) < len(keys.ids):
         raise UserInputError(f"{ENCRYPTION_KEYS}: two keys have the same id")
     return keys
+
+
+def parse_codec_token(text: str) -> SecretStr:
+    """The token that the codec server asks for, empty where there is none. Raises UserInputError."""
+    token = text.strip()
+    if token and (len(token) < _MIN_TOKEN_CHARS or not token.isascii() or len(token.split()) > 1):
+        raise UserInputError(
+            f"{CODEC_TOKEN}: needs at least {_MIN_TOKEN_CHARS} ASCII characters without spaces; "
+            "make one with 'openssl rand -hex 32'"
+        )
+    return SecretStr(token)
 
 
 def _parsed(number: int, piece: str) -> EncryptionKey:

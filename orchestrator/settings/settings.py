@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from orchestrator.domain.errors import UserInputError
 from orchestrator.settings.access import Access, VendorSettings, find_access
 from orchestrator.settings.declared import VENDORS_FILE, declared_vendors
 from orchestrator.settings.delivery import DeliverySettings, find_delivery
-from orchestrator.settings.encryption import ENCRYPTION_KEYS, EncryptionKeys, parse_encryption_keys
+from orchestrator.settings.encryption import (
+    CODEC_TOKEN,
+    ENCRYPTION_KEYS,
+    EncryptionKeys,
+    parse_codec_token,
+    parse_encryption_keys,
+)
 from orchestrator.settings.keys import KEY_COMMAND
 from orchestrator.settings.limits import RATE_LIMITS, parse_rate_limits
 from orchestrator.settings.observation import ObservationSettings, find_observation
@@ -46,6 +52,7 @@ class Settings(BaseModel):
     log_level: str = "INFO"
     artifacts_url: str = ""  # empty: a folder under `home`
     encryption: EncryptionKeys = EncryptionKeys()
+    codec_token: SecretStr = SecretStr("")
     temporal_address: str = ""
     temporal_profile: str = ""
     temporal_bin: str = ""
@@ -120,6 +127,7 @@ def load_settings(environment: Mapping[str, str] | None = None, folder: Path | N
         log_level=env.get("ORCHESTRATOR_LOG_LEVEL", "INFO").upper(),
         artifacts_url=env.get("ORCH_ARTIFACTS_URL", ""),
         encryption=parse_encryption_keys(env.get(ENCRYPTION_KEYS, "")),
+        codec_token=parse_codec_token(env.get(CODEC_TOKEN, "")),
         temporal_address=env.get("TEMPORAL_ADDRESS", ""),
         temporal_profile=env.get("TEMPORAL_PROFILE", ""),
         temporal_bin=env.get("ORCH_TEMPORAL_BIN", ""),
