@@ -6,13 +6,15 @@ import pytest
 
 from orchestrator.testing.installation import Installed
 from orchestrator.testing.vendor_server import FakeVendorServer
-from tests.e2e.theatre import Theatre
+from tests.e2e.theatre import WEBHOOK_SECRET, Theatre
 
 
 @pytest.fixture(scope="session")
 def shared_theatre(tmp_path_factory: pytest.TempPathFactory, installed: Installed) -> Iterator[Theatre]:
+    folder = tmp_path_factory.mktemp("e2e")
+    delivering = {"ORCH_WEBHOOK_SECRET": WEBHOOK_SECRET, "ORCH_OUTPUT_ROOT": str(folder / "delivered")}
     with FakeVendorServer() as vendors:
-        installation = installed(tmp_path_factory.mktemp("e2e"), vendors.environment())
+        installation = installed(folder, {**vendors.environment(), **delivering})
         try:
             yield Theatre(installation, vendors)
         finally:

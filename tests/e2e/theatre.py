@@ -14,6 +14,7 @@ from orchestrator.testing.vendor_script import Script
 from orchestrator.testing.vendor_server import FakeVendorServer
 
 DEADLINE_S = 60.0
+WEBHOOK_SECRET = "whsec_" + "c2VjcmV0" * 4
 
 
 class Theatre:

@@ -9,11 +9,9 @@ import os
 import select
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -31,6 +29,7 @@ from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.refs import BlobRef, FileRef
 from orchestrator.settings import Settings, load_settings
 from orchestrator.settings.delivery import grant_output
+from tests.receiver import Receiver, receiving
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 RUN = FinishedRun(
@@ -57,45 +56,10 @@ def run_hook(activities: DeliveryActivities, delivery: Delivery, run: FinishedRu
     asyncio.run(ActivityEnvironment().run(hook, HookInput(delivery=delivery, run=run, ended_s=AT_S)))
 
 
-class Receiver:
-    """What a local server was sent, and what it answers."""
-
-    def __init__(self) -> None:
-        self.status = 204
-        self.requests: list[tuple[dict[str, str], bytes]] = []
-        self.url = ""
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with receiving() as given:
         yield given
-
-
-@contextmanager
-def receiving() -> Iterator[Receiver]:
-    given = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            given.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response(given.status)
-            self.send_header("location", "/elsewhere")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    given.url = f"http://127.0.0.1:{server.server_address[1]}/hook?token=hidden"
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield given
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_a_date_is_that_of_the_time_zone() -> None:
@@ -140,7 +104,7 @@ def test_a_webhook_receives_a_signed_message(receiver: Receiver, tmp_path: Path)
     "status, retried", [(500, True), (503, True), (429, True), (404, False), (400, False), (302, False)]
 )
 def test_what_may_pass_is_tried_again(status: int, retried: bool, receiver: Receiver, tmp_path: Path) -> None:
-    receiver.status = status
+    receiver.statuses = [status]
     with pytest.raises(ApplicationError, match=f"http://127.0.0.1 answered {status}") as refused:
         run_hook(worker(tmp_path, ORCH_WEBHOOK_SECRET=SECRET), Delivery(webhook=receiver.url))
     assert refused.value.non_retryable is not retried
