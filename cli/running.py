@@ -171,6 +171,7 @@ def _list_object(run: ProjectRow, simulated: bool | None) -> dict[str, Any]:
         "tasks_done": run.tasks_done,
         "tasks_total": run.tasks_total,
         "simulated": simulated,
+        "batch": run.batch,
     }
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.common import Priority, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError
 from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 
@@ -83,7 +83,7 @@ async def _load(ctx: BatchContext, project: BatchProject) -> ProjectSpec:
             "project_id": ctx.project_id(project.key),
             "batch": Membership(batch_id=ctx.run_id, key=project.key),
             "max_micro": project.max_micro,
-            "team": ctx.spec.team,
+            "team": loaded.team or ctx.spec.team,
             "search_attributes": ctx.spec.search_attributes,
             "delivery": project_delivery(ctx, loaded.delivery, project.key),
         }
@@ -93,7 +93,7 @@ async def _load(ctx: BatchContext, project: BatchProject) -> ProjectSpec:
 async def _child(
     ctx: BatchContext, project: BatchProject, spec: ProjectSpec
 ) -> "workflow.ChildWorkflowHandle[Any, Any]":
-    team = [SearchAttributePair(_TEAM, ctx.spec.team)] if ctx.spec.team else []
+    team = [SearchAttributePair(_TEAM, spec.team)] if spec.team else []
     planning = TypedSearchAttributes([SearchAttributePair(_STATUS, ProjectStatus.PLANNING.value), *team])
     limit_s = ctx.spec.task_timeout_s
     return await workflow.start_child_workflow(
@@ -111,6 +111,7 @@ async def _child(
         },
         search_attributes=planning if ctx.spec.search_attributes else None,
         static_summary=project.title,
+        priority=Priority(priority_key=names.PRIORITY_UNATTENDED, fairness_key=spec.team or None),
         static_details=project_details(spec),
     )
 

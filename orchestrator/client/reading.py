@@ -9,6 +9,7 @@ from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.client.runs import RunKind, Runs, ended, facts
 from orchestrator.client.stored import StoredRuns
 from orchestrator.contracts.names import (
+    MEMO_BATCH,
     MEMO_FINGERPRINT,
     MEMO_KEYWORDS,
     MEMO_MAX_USD,
@@ -50,6 +51,7 @@ class ProjectRow(Frozen):
     tasks_total: int
     fingerprint: str = ""  # of project text and criteria
     keywords: str = ""
+    batch: str = ""  # the id of the batch that started it
 
 
 class ProjectRuns(Runs[ProjectView]):
@@ -149,6 +151,7 @@ class ProjectRuns(Runs[ProjectView]):
             tasks_total=known.total,
             fingerprint=await run.memo_value(MEMO_FINGERPRINT, "", type_hint=str),
             keywords=await run.memo_value(MEMO_KEYWORDS, "", type_hint=str),
+            batch=await run.memo_value(MEMO_BATCH, "", type_hint=str),
         )
 
 
