@@ -34,6 +34,7 @@ COMMANDS = [
     "models",
     "doctor",
     "pipeline",
+    "schedule",
     "server",
     "worker",
 ]
