@@ -44,6 +44,7 @@ from orchestrator.client.spec import (
     parse_concurrency,
     parse_on_exhausted,
     parse_project_id,
+    parse_team,
     parse_text,
     parse_time_limit,
 )
@@ -68,6 +69,7 @@ class StartOptions:
     output_dir: str | None
     file: str | None
     project_id: str | None
+    team: str | None
     new_project: bool
     resume: str | None
     approve: str | None
@@ -146,6 +148,7 @@ def request_from(options: StartOptions, file: ProjectFile) -> ProjectRequest:
         commands=file.commands,
         quality_targets=file.quality_targets,
         delivery=wanted_delivery(file.delivery, options.webhook, options.on_finish),
+        team=parsed("--team", parse_team, options.team) if options.team else file.team or "",
     )
 
 
@@ -196,6 +199,7 @@ def _resume_options(options: StartOptions) -> ResumeOptions:
         "--criteria": options.criteria,
         "--file": options.file,
         "--project-id": options.project_id,
+        "--team": options.team,
         "--new-project": options.new_project,
         "--app-type": options.app_type,
         "--no-enhance": options.no_enhance,

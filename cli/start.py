@@ -35,6 +35,10 @@ def start(
         str | None,
         typer.Option("--project-id", metavar="ID", help="The project's id; one that exists is gone on with."),
     ] = None,
+    team: Annotated[
+        str | None,
+        typer.Option("--team", metavar="NAME", help="Whose project it is: teams take turns where a cluster is busy."),
+    ] = None,
     new_project: Annotated[
         bool, typer.Option("--new-project", "-N", help="Start afresh, whatever ran before.")
     ] = False,
@@ -87,6 +91,7 @@ def start(
         output_dir=output_dir,
         file=file,
         project_id=project_id,
+        team=team,
         new_project=new_project,
         resume=resume,
         approve=approve,

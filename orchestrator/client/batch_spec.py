@@ -175,6 +175,7 @@ def _spec(file: ProjectFile, max_micro: int, catalog: Catalog, settings: Setting
         commands=file.commands,
         quality_targets=file.quality_targets,
         delivery=local_delivery(file.delivery, settings),
+        team=file.team or "",
     )
     return build_spec(
         request,

@@ -42,6 +42,7 @@ class ProjectFile(Frozen):
     time_limit: float | None = None  # seconds
     concurrency: int | None = None
     project_id: str | None = None
+    team: str | None = None
     output_dir: str | None = None
     new_project: bool | None = None
     enhance: EnhanceMode | None = None
@@ -106,6 +107,7 @@ class _Meaning:
             ),
             concurrency=shape.concurrency,
             project_id=shape.project_id,
+            team=shape.team,
             output_dir=self._one((("output",), output), (("output_dir",), shape.output_dir)),
             new_project=shape.new_project,
             enhance=self._one(

@@ -16,6 +16,7 @@ from orchestrator.client.spec import (
     parse_concurrency,
     parse_on_exhausted,
     parse_project_id,
+    parse_team,
     parse_text,
     parse_time_limit,
 )
@@ -96,6 +97,7 @@ Package = Annotated[str, AfterValidator(_package)]
 Score = Annotated[float, Field(gt=0, le=1)]
 OwnPath = Annotated[str, AfterValidator(_own_path)]
 ProjectId = Annotated[str, AfterValidator(parse_project_id)]
+Team = Annotated[str, AfterValidator(parse_team)]
 
 
 class ProjectSection(Section):
@@ -207,6 +209,8 @@ class ProjectShape(Section):
     """Tasks at a time."""
     project_id: ProjectId | None = None
     """The project's id; one that exists is gone on with."""
+    team: Team | None = None
+    """Whose project it is: where the workers of a cluster are busy, teams take turns."""
     app_type: App | None = None
     """The kind of software, which otherwise is advised."""
     architecture: ArchitectureSection = ArchitectureSection()

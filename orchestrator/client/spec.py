@@ -34,6 +34,7 @@ EMBEDDED_CONTINUE_AFTER_EVENTS = 2000
 CLUSTER_CONTINUE_AFTER_EVENTS = 4000
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+_TEAM = re.compile(r"[A-Za-z0-9._-]{1,60}")
 _PROJECT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,119}")
 _SLUG_CHARS = 32
 
@@ -60,6 +61,7 @@ class ProjectRequest(Frozen):
     commands: tuple[UserCommand, ...] = ()
     quality_targets: dict[TaskType, float] = {}
     delivery: Delivery | None = None
+    team: str = ""
 
 
 def parse_text(raw: str) -> str:
@@ -140,6 +142,13 @@ def parse_project_id(raw: str) -> str:
     return raw
 
 
+def parse_team(raw: str) -> str:
+    """`raw`, if it can be a team's name. Raises ValueError."""
+    if not _TEAM.fullmatch(raw):
+        raise ValueError(f"must be 1 to 60 letters, digits, '.', '_' or '-'; got {raw[:60]!r}")
+    return raw
+
+
 def new_project_id(project: str, *, readable: bool) -> str:
     """An id of `[a-z0-9-]`: words of the text, and a random suffix that makes it unique.
 
@@ -195,4 +204,5 @@ def build_spec(
         commands=request.commands,
         quality_targets=request.quality_targets,
         delivery=request.delivery,
+        team=request.team,
     )
