@@ -37,7 +37,7 @@ from orchestrator.client.schedule_forms import (
     spec_of,
     view_of,
 )
-from orchestrator.client.urgency import urgency
+from orchestrator.client.urgency import team_attribute, urgency
 from orchestrator.contracts.batch import BatchInput, BatchSpec
 from orchestrator.contracts.delivery import Delivery, ScheduleTerms
 from orchestrator.contracts.details import STEERING
@@ -191,6 +191,7 @@ class Schedules:
         def change(action: ScheduleActionStartWorkflow) -> None:
             fresh = self._action(name, batch)
             action.args, action.memo, action.static_summary = fresh.args, fresh.memo, fresh.static_summary
+            action.priority, action.typed_search_attributes = fresh.priority, fresh.typed_search_attributes
 
         def updated(given: ScheduleUpdateInput) -> ScheduleUpdate:
             return ScheduleUpdate(schedule=edited(given.description.schedule, changes.timing, change))
@@ -205,7 +206,9 @@ class Schedules:
             await self._handle(name).delete(rpc_timeout=RPC_TIMEOUT)
 
     def _action(self, name: str, batch: BatchSpec) -> ScheduleActionStartWorkflow:
-        running = TypedSearchAttributes([SearchAttributePair(_STATUS, ProjectStatus.RUNNING.value)])
+        running = TypedSearchAttributes(
+            [SearchAttributePair(_STATUS, ProjectStatus.RUNNING.value), *team_attribute(batch.team)]
+        )
         return ScheduleActionStartWorkflow(
             BATCH_WORKFLOW,
             BatchInput(spec=batch, by=f"schedule {name}"),
@@ -216,7 +219,7 @@ class Schedules:
             typed_search_attributes=running if batch.search_attributes else TypedSearchAttributes.empty,
             static_summary=one_line(f"{name}: {batch.name}", 100),
             static_details=STEERING,
-            priority=urgency("", attended=False),
+            priority=urgency(batch.team, attended=False),
         )
 
     async def _input(self, name: str, schedule: Schedule) -> BatchInput:
