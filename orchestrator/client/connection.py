@@ -4,10 +4,11 @@ import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from temporalio.client import Client
-from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.envconfig import ClientConnectConfig
 from temporalio.runtime import Runtime
 from temporalio.service import GrpcCompression
 
+from orchestrator.client.access import configured, unreachable
 from orchestrator.client.namespace import EMBEDDED_NAMESPACE
 from orchestrator.client.plugin import OrchPlugin
 from orchestrator.client.polling import unpolled_queues
@@ -16,7 +17,6 @@ from orchestrator.client.rpc import CONNECT_TIMEOUT, RETRIES, core_runtime
 from orchestrator.client.server import ServerInfo, ensure_server, server_info
 from orchestrator.client.worker_process import WorkerInfo, ensure_worker
 from orchestrator.domain.errors import PrerequisiteError
-from orchestrator.domain.text import one_line
 from orchestrator.settings import Settings
 
 _LOOPBACK = ("127.", "localhost:", "[::1]:")
@@ -33,7 +33,7 @@ async def connect(settings: Settings, say: Say, start_services: bool = True, run
     if settings.embedded:
         server = await asyncio.to_thread(_embedded, settings, say, start_services)
         return await connect_embedded(settings, server, runtime)
-    client = await _open(settings, _configured(settings), runtime)
+    client = await _open(settings, configured(settings), runtime)
     idle = await unpolled_queues(client) if start_services else []
     if idle:
         say(f"no worker polls {', '.join(idle)}: runs wait until one is started ('orch-cli worker run')")
@@ -76,23 +76,6 @@ def _embedded(settings: Settings, say: Say, start_services: bool) -> ServerInfo:
     return server
 
 
-def _configured(settings: Settings) -> ClientConnectConfig:
-    """Address and credentials from environment and TOML file, as the `temporal` command reads them."""
-    try:
-        config = ClientConfig.load_client_connect_config(
-            profile=settings.temporal_profile or None, override_env_vars=settings.environment
-        )
-    except RuntimeError as error:
-        # Of the reason only this much: a syntax error quotes the file, which may hold a key.
-        reason = one_line(str(error)) if "not found" in str(error) else "the configuration file is not valid TOML"
-        raise PrerequisiteError(f"Temporal's client configuration: {reason}") from None
-    if "target_host" not in config:
-        raise PrerequisiteError(
-            f"Temporal profile {settings.temporal_profile!r} has no address; set it, or TEMPORAL_ADDRESS"
-        )
-    return config
-
-
 async def _open(settings: Settings, config: ClientConnectConfig, runtime: Runtime | None) -> Client:
     address = config["target_host"]
     try:
@@ -109,5 +92,5 @@ async def _open(settings: Settings, config: ClientConnectConfig, runtime: Runtim
             connect_timeout=CONNECT_TIMEOUT,
             runtime=runtime or core_runtime(),
         )
-    except RuntimeError as error:
-        raise PrerequisiteError(f"Temporal at {address} cannot be reached: {one_line(str(error))}") from error
+    except (RuntimeError, ValueError) as error:
+        raise unreachable(config, error) from error
