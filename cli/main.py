@@ -14,6 +14,7 @@ from cli import (
     doctor,
     pipeline,
     plans,
+    retention,
     runs,
     schedule,
     server,
@@ -55,6 +56,8 @@ app.command("retry")(steer.retry)
 app.command("skip")(steer.skip)
 app.command("override-model")(steer.override_model)
 app.command("guide")(steer.guide)
+app.command("delete")(retention.delete)
+app.command("gc")(retention.collect)
 app.command("codec-server")(codec.codec_server)
 app.add_typer(catalog.app, name="models")
 app.command("doctor")(doctor.doctor)

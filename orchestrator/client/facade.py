@@ -63,6 +63,7 @@ from orchestrator.settings import Settings
 
 if TYPE_CHECKING:
     from orchestrator.client.batches import BatchRuns
+    from orchestrator.client.retention import Retention
     from orchestrator.client.schedules import Schedules
     from orchestrator.pipelines.pipeline import Pipeline
 
@@ -213,6 +214,13 @@ class Orchestrator:
     def pipelines(self) -> PipelineRuns:
         """Runs of pipelines in the same namespace."""
         return PipelineRuns(self._site)
+
+    @property
+    def retention(self) -> "Retention":
+        """Removes what ended runs left."""
+        from orchestrator.client.retention import Retention  # most commands remove nothing
+
+        return Retention(self._client, self._store)
 
     @property
     def batches(self) -> "BatchRuns":

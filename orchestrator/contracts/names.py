@@ -5,6 +5,10 @@ from orchestrator.domain.model import ModelSpec
 PROJECT_WORKFLOW = "ProjectWorkflow"
 PIPELINE_WORKFLOW = "PipelineWorkflow"
 BATCH_WORKFLOW = "BatchWorkflow"
+WORKFLOW_TYPES = (PROJECT_WORKFLOW, PIPELINE_WORKFLOW, BATCH_WORKFLOW)
+# Nobody works for this one: while it is open under a run's id, no run can start under that id.
+RETENTION_HOLD = "RetentionHold"
+QUEUE_NOBODY = "orch-nobody"
 
 QUEUE_WORKFLOWS = "orch-workflows"
 # Where one process does everything, calls share the queue's name, so that it gets a call together with the decision
