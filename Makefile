@@ -9,7 +9,7 @@ CLUSTER := tests/cluster
 RECKONING := $(filter-out $(WAITING) $(CHAOS) $(CLUSTER),$(GROUPS))
 PYTEST := $(PY) -m pytest -p no:cacheprovider
 
-.PHONY: help setup check test reckoning waiting chaos test-cluster conformance bench fmt lock
+.PHONY: help setup check test reckoning waiting chaos test-cluster conformance deploy-check bench fmt lock
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ test-cluster: setup ## The same runs on a real Temporal server with PostgreSQL (
 
 conformance: setup ## What each vendor can do, vendor by case, as seen on the wire
 	$(PY) -m tests.conformance.table
+
+deploy-check: setup ## The tools of others on Dockerfile, compose file, chart and alerts; installs them first
+	$(PY) -m tests.deploy.tools
+	$(PYTEST) tests/deploy
 
 bench: setup ## Benchmarks
 	$(PY) -m bench

@@ -107,6 +107,14 @@ def test_the_scripts_of_the_jobs_parse(compose: dict[str, Any]) -> None:
         subprocess.run(["sh", "-n", "-c", script], check=True)
 
 
+def test_workers_can_write_where_they_must(compose: dict[str, Any]) -> None:
+    for name in WORKERS:
+        writable = [mount.split(":") for mount in compose[name]["tmpfs"]]
+        assert {mount[0] for mount in writable} == {"/tmp", "/home/orch", "/var/lib/orch"}
+        assert all("uid=10001" in mount[1] for mount in writable if mount[0] != "/tmp")
+        assert any(volume == "artifacts:/var/lib/orch/artifacts" for volume in compose[name]["volumes"])
+
+
 def test_what_is_mounted_from_here_is_here(compose: dict[str, Any]) -> None:
     mounts = [volume for service in compose.values() for volume in service.get("volumes", ())]
     sources = [mount.split(":")[0] for mount in mounts if mount.startswith("./")]
@@ -141,7 +149,13 @@ def test_the_collector_sends_on_what_it_receives(compose: dict[str, Any]) -> Non
         assert compose[worker]["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == f"http://collector:{port}"
 
 
+def test_the_guide_registers_the_same_search_attributes() -> None:
+    guide = (DEPLOY / "README.md").read_text(encoding="utf-8")
+    pairs = set(re.findall(r"--name (Orch\w+) --type (\w+)", guide))
+    assert {name for name, _ in pairs} == {*names.SEARCH_KEYWORDS, *names.SEARCH_DOUBLES, *names.SEARCH_INTS}
+
+
 def test_no_key_of_a_vendor_stands_in_any_file() -> None:
     for path in (p for p in DEPLOY.rglob("*") if p.is_file()):
         text = path.read_text(encoding="utf-8")
-        assert not any(re.search(rf"{key}\s*[:=]\s*\S", text) for key in KEYS), path
+        assert not any(re.search(rf"{key}\s*[:=]\s*(?!\.\.\.)[^\s,]", text) for key in KEYS), path
