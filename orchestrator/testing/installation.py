@@ -158,6 +158,11 @@ class VendorProcess:
             raise TimeoutError("the fake vendor server did not start")
         self.port = int(port_file.read_text(encoding="utf-8"))
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
     def environment(self, vendors: Sequence[str] = ("openai", "anthropic", "google")) -> dict[str, str]:
         """Variables that give each of `vendors` a key and this address."""
         return environment(self.port, vendors)
