@@ -23,7 +23,7 @@ from orchestrator.domain.ledger import UncertainCharge
 from orchestrator.domain.money import Usage
 
 _FOLDER = "journal"
-_FOLDER_PIECES = 3  # namespace, project, task
+_FOLDER_PIECES = 2  # namespace, project
 
 
 class Fresh(Frozen):
@@ -161,11 +161,6 @@ def _encode(entry: _Entry) -> bytes:
 
 
 def _name(key_text: str) -> str:
-    """`journal/<namespace>/<project>/<task>/<rest>-<digest>.json`.
-
-    The digest keeps keys apart that differ in case only, or that a file system would fold together.
-    """
-    pieces = key_text.split("/")
-    folders = "/".join(safe_piece(piece) for piece in pieces[:_FOLDER_PIECES])
-    rest = safe_piece(".".join(pieces[_FOLDER_PIECES:]))
-    return f"{_FOLDER}/{folders}/{rest}-{hashlib.sha256(key_text.encode()).hexdigest()[:16]}.json"
+    """`journal/<namespace>/<project>/<digest>.json`: names are never sealed, and a task's id may tell a lot."""
+    folders = "/".join(safe_piece(piece) for piece in key_text.split("/")[:_FOLDER_PIECES])
+    return f"{_FOLDER}/{folders}/{hashlib.sha256(key_text.encode()).hexdigest()[:32]}.json"

@@ -69,12 +69,12 @@ def server_version(binary: Path) -> str | None:
 
 
 def keyless_environment(settings: Settings) -> dict[str, str]:
-    """The environment for other people's programs: without the keys of vendors and of Temporal."""
+    """The environment for other people's programs: without the keys of vendors and of Temporal, and without ours."""
     secret = {name for vendor in settings.definitions.values() for name in vendor.key_names}
     return {
         name: value
         for name, value in settings.environment.items()
-        if name not in secret and not name.startswith("TEMPORAL_")
+        if name not in secret and not name.startswith(("TEMPORAL_", "ORCH_"))
     }
 
 

@@ -114,7 +114,7 @@ def test_a_damaged_entry_is_unknown_never_fresh(tmp_path: Path, damage: bytes) -
         store = ArtifactStore.open(tmp_path.as_uri())
         journal = Journal(store, "x")
         await journal.done(KEY, "d", ANSWER)
-        (name,) = await store.list_named("journal/default/p1/t1")
+        (name,) = await store.list_named("journal/default/p1")
         await store.write_named(name, damage)
         assert await journal.begin(KEY, "d") == Unknown(owner="")
         assert await journal.finished(KEY.text()) is None
