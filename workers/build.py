@@ -22,6 +22,7 @@ from activities.pipeline_calls import StepActivities
 from activities.pipeline_mock import MockVendor
 from activities.pipeline_tools import PipelineToolActivities
 from activities.tools import ToolActivities
+from orchestrator.artifacts.exclusive import require_exclusive
 from orchestrator.artifacts.journal import Journal, process_owner
 from orchestrator.artifacts.store import ArtifactStore, open_store
 from orchestrator.contracts.names import DEPLOYMENT, QUEUE_TOOLS, SIMULATED
@@ -91,10 +92,12 @@ class WorkerSet:
 
 
 async def build(settings: Settings, client: Client, duty: Duty, telemetry: Telemetry = SILENT) -> WorkerSet:
-    """All workers of this process, not yet running. Raises UserInputError where it cannot do its duty."""
+    """All workers of this process, not yet running. Raises OrchError where it cannot do its duty."""
     providers = _providers(settings, duty.serving)
     secrets = _secrets(settings, duty.serving)
     store = open_store(settings)
+    if duty.serving.models:
+        await require_exclusive(store)
     work = _work(settings, duty, store, providers, secrets, telemetry)
     if duty.apart:
         real = [vendor for vendor in providers if vendor not in SIMULATED_VENDORS]

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -285,19 +285,22 @@ def _verify_money(project: Project, result: dict[str, Any]) -> None:
 
 
 def _verify_requests(project: Project, result: dict[str, Any]) -> None:
+    each_asked_once(project.events(), project.journal(), micro(result["uncertain_usd"]))
+
+
+def each_asked_once(
+    events: Sequence[dict[str, Any]], entries: Sequence[dict[str, Any]], uncertain_micro: int
+) -> None:
     """Each journal entry stands for one request at most, and only one of unknown fate was asked again."""
-    entries = project.journal()
     lost = [entry for entry in entries if entry["state"] == "intent"]
     refused = {
-        event["seq"]
-        for event in project.events()
-        if event["event"] == "finished" and event["status"] not in (None, HTTP_OK)
+        event["seq"] for event in events if event["event"] == "finished" and event["status"] not in (None, HTTP_OK)
     }
-    requests = [event for event in project.received() if event["seq"] not in refused]
+    requests = [event for event in events if event["event"] == "received" and event["seq"] not in refused]
     assert len(requests) <= len(entries), "more requests than calls in the journal: something was asked again"
     repeated = sum(count - 1 for count in Counter(event["digest"] for event in requests).values())
     assert repeated <= len(lost), "a call whose answer was recorded was asked again"
-    assert (micro(result["uncertain_usd"]) > 0) == bool(lost)
+    assert (uncertain_micro > 0) == bool(lost)
     last_asks = _last_asks(entries)
     for entry in entries:
         slot, _, ask = entry["key"].rpartition("/")
@@ -307,7 +310,7 @@ def _verify_requests(project: Project, result: dict[str, Any]) -> None:
             assert int(ask) == last_asks[slot], f"{entry['key']} was answered and asked again"
 
 
-def _last_asks(entries: list[dict[str, Any]]) -> dict[str, int]:
+def _last_asks(entries: Sequence[dict[str, Any]]) -> dict[str, int]:
     last: dict[str, int] = {}
     for entry in entries:
         slot, _, ask = entry["key"].rpartition("/")

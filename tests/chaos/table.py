@@ -27,6 +27,8 @@ _BY_TEST = {
     "test_faults_mixed_at_random": "vendors: all faults mixed, 30%",
     "test_a_small_budget_holds_under_mixed_faults": "vendors: all faults mixed, 30%, small budget",
     "test_two_workers_on_one_queue_ask_nothing_twice": "two workers on one queue",
+    "test_a_worker_of_two_is_killed_with_the_artifacts_in_a_bucket": "two workers, a bucket: one is killed",
+    "test_a_fleet_is_killed_and_scaled_in_mid_batch": "1 to 4 workers and back, killed at random: {}",
     "test_a_store_that_cannot_be_written_for_a_while_loses_nothing": "store: {}",
     "test_a_blob_of_a_finished_task_is_never_published_wrong": "store: blob {}",
     "test_a_prompt_whose_sources_are_gone_costs_nothing": "store: blob missing",
