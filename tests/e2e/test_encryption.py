@@ -2,12 +2,14 @@
 
 import asyncio
 import base64
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from temporalio.client import Client, Schedule, ScheduleActionStartWorkflow, ScheduleSpec, ScheduleState
 
+from orchestrator.client.binary import find_temporal
 from orchestrator.client.connection import connect
 from orchestrator.contracts.names import PROJECT_WORKFLOW, QUEUE_WORKFLOWS
 from orchestrator.testing.installation import Installation, Outcome
@@ -57,8 +59,32 @@ def test_no_text_of_a_project_can_be_read(sealed: Theatre) -> None:
     exported = Path(outcome.object["output_dir"]) / f"{WORDS['file name']}.py"
     assert found(exported.read_bytes()) == ["file content"]
 
-    assert "pause" in found(sealed.installation.run("events", run).out.encode())
+    assert {"project text", "file name", "answer"} <= set(found(decoded_history(sealed, run)))
+    server = Path(f"/proc/{sealed.installation.server_pid()}/environ").read_bytes()
+    assert KEYS["a"].encode() not in server, "the server holds the key to what it stores"
     rotate(sealed.installation, run)
+
+
+def decoded_history(theatre: Theatre, run: str) -> bytes:
+    """What Temporal's own command line shows of a run with the help of our codec server."""
+    token = "a-token-of-enough-characters"
+    server = theatre.command(
+        *("codec-server", "--address", "127.0.0.1:0", "--ui-origin", "http://localhost:8233"),
+        extra={"ORCH_CODEC_TOKEN": token},
+    )
+    endpoint = said(server, "http://").splitlines()[-1].rpartition(" ")[2]
+    binary = find_temporal(theatre.installation.settings, lambda line: None)
+    shown = subprocess.run(
+        [
+            *(str(binary), "workflow", "show", "--workflow-id", f"project-{run}", "--output", "json"),
+            *("--address", theatre.installation.temporal_address()),
+            *("--codec-endpoint", endpoint, "--codec-auth", f"Bearer {token}"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    server.kill()
+    return shown.stdout
 
 
 def rotate(installation: Installation, run: str) -> None:
