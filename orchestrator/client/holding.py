@@ -1,5 +1,6 @@
 """No run can start under an id whose traces are being removed: the server itself sees to that."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -17,6 +18,7 @@ from orchestrator.contracts.names import QUEUE_NOBODY, RETENTION_HOLD
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
 
 _AT_MOST = timedelta(minutes=5)  # then the server ends the hold of a process that died
+_LOOKS, _LOOK_EVERY_S = 20, 0.1
 _REFUSED = (RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED)
 
 
@@ -59,8 +61,9 @@ async def held(client: Client, workflow_id: str) -> AsyncIterator[Hold]:
     try:
         yield hold
     finally:
-        await handle.terminate("what the run left was removed", rpc_timeout=RPC_TIMEOUT)
-        await delete_execution(client, workflow_id, handle.first_execution_run_id)
+        if not await delete_execution(client, workflow_id, handle.first_execution_run_id):
+            await handle.terminate(reason="what the run left was removed", rpc_timeout=RPC_TIMEOUT)
+        await _until_gone(client, workflow_id)
 
 
 async def delete_execution(client: Client, workflow_id: str, run_id: str) -> bool:
@@ -77,6 +80,16 @@ async def delete_execution(client: Client, workflow_id: str, run_id: str) -> boo
         if error.status != RPCStatusCode.NOT_FOUND:
             raise
     return True
+
+
+async def _until_gone(client: Client, workflow_id: str) -> None:
+    """Waits, not for long, until the server has done what it has agreed to: it removes histories by and by."""
+    for _ in range(_LOOKS):
+        try:
+            await client.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
+        except RPCError:
+            return
+        await asyncio.sleep(_LOOK_EVERY_S)
 
 
 async def _why(client: Client, workflow_id: str) -> str:
