@@ -13,7 +13,7 @@ from workers.build import GRACE
 JOBS = {"schema", "namespace"}
 WORKERS = {"workflow-worker": "workflows", "model-worker": "models", "tool-worker": "tools"}
 WATCHERS = {"collector", "jaeger", "prometheus", "grafana"}
-SERVERS = {"postgres", "temporal", "ui", *WATCHERS}
+SERVERS = {"postgres", "temporal", "ui", "codec", *WATCHERS}
 UNCHECKED = {"collector"}  # its image holds nothing that could check it; Prometheus does
 SECRETS = ("PASSWORD", "PWD", "KEY", "TOKEN", "SECRET")
 
@@ -28,7 +28,7 @@ def test_all_parts_are_there(compose: dict[str, Any]) -> None:
 
 
 def test_images_are_pinned(compose: dict[str, Any]) -> None:
-    images = [service["image"] for name, service in compose.items() if name not in WORKERS]
+    images = [service["image"] for name, service in compose.items() if name not in (*WORKERS, "codec")]
     assert all(re.search(r":v?\d+\.\d+", image) for image in images)
     assert not any("auto-setup" in image for image in images)
 
@@ -50,6 +50,14 @@ def test_each_part_waits_for_what_it_needs(compose: dict[str, Any]) -> None:
 def test_each_worker_serves_one_kind_of_queue(compose: dict[str, Any]) -> None:
     for name, queues in WORKERS.items():
         assert compose[name]["command"] == ["worker", "run", "--queues", queues]
+
+
+def test_the_web_ui_is_who_the_codec_server_expects(compose: dict[str, Any]) -> None:
+    codec, ui = compose["codec"], compose["ui"]
+    port = ui["ports"][0].removeprefix("127.0.0.1:").rpartition(":")[0]
+    origins = {argument.partition("=")[2] for argument in codec["command"] if argument.startswith("--ui-origin")}
+    assert origins == {f"http://127.0.0.1:{port}", f"http://localhost:{port}"}
+    assert codec["profiles"], "it is of no use without encryption"
 
 
 def test_secrets_come_from_the_environment(compose: dict[str, Any]) -> None:

@@ -96,6 +96,19 @@ def test_variables_are_understood(objects: dict[tuple[str, str], dict[str, Any]]
         assert variable["name"].startswith(OF_SDKS) or f'"{variable["name"]}"' in code
 
 
+def test_the_codec_server_has_keys_and_token_and_only_the_ingress_reaches_it(
+    objects: dict[tuple[str, str], dict[str, Any]],
+) -> None:
+    codec = container(objects, "codec")
+    assert {secret["secretRef"]["name"] for secret in codec["envFrom"]} == {"s", "e"}
+    assert "ORCH_CODEC_TOKEN" in {variable["name"] for variable in codec["env"]}
+    assert codec["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "codec", "scheme": "HTTPS"}
+    assert codec["securityContext"]["readOnlyRootFilesystem"] is True
+    assert pod(objects, "codec")["automountServiceAccountToken"] is False
+    (rule,) = objects["NetworkPolicy", "orch-codec"]["spec"]["ingress"]
+    assert rule["from"]
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_a_worker_can_write_where_it_must(objects: dict[tuple[str, str], dict[str, Any]], role: str) -> None:
     mounts = {mount["mountPath"] for mount in container(objects, role)["volumeMounts"]}

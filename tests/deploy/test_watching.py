@@ -2,16 +2,26 @@
 
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator.telemetry.instruments import INSTRUMENTS, label_name
 from tests.deploy.files import ALERTS, DEPLOY, ROOT, dashboards, yaml_of
 
-OBSERVABILITY = ROOT / "docs" / "observability.md"
-OF_PROMETHEUS = {"up", "ALERTS"}
-_METRIC = re.compile(r"\b((?:orch|temporal|gen_ai)_\w+|up)\b(?=\s*[{\[)]|\s*$|\s+offset|\s*==)")
-_QUANTITIES = ("_bucket", "_sum", "_count")
+# What Prometheus and Temporal's SDK put on what they measure.
+OF_PROMETHEUS = {"le", "instance", "job"}
+OF_THE_SDK = {"namespace", "operation", "service_name", "task_queue"} | {
+    f"{kind}_type" for kind in ("activity", "poller", "worker", "workflow")
+}
+_METRIC = re.compile(r"\b(?:orch|temporal|gen_ai)_\w+")
+_QUANTITIES = re.compile(r"_(bucket|sum|count)$")
+_GROUPED = re.compile(r"\bby \(([^)]*)\)")
+_SELECTED = re.compile(r"\{([^}]*)\}")
+_MATCHED = re.compile(r"(\w+)\s*[=!]")
+_UNITS = re.compile(r"(_total|_seconds)$")
 
 
 def rules() -> list[dict[str, Any]]:
@@ -33,29 +43,43 @@ def queries() -> dict[str, str]:
     for name, dashboard in dashboards().items():
         for variable in dashboard["templating"]["list"]:
             if variable["type"] == "query":
-                found[f"{name} ${variable['name']}"] = variable["definition"].split("(")[1].replace(",", " == ")
+                found[f"{name} ${variable['name']}"] = variable["definition"]
     return found
 
 
 def metrics(expression: str) -> set[str]:
-    """The metrics that an expression asks for, histograms by their own name."""
-    found = set(_METRIC.findall(expression))
-    return {next((name.removesuffix(q) for q in _QUANTITIES if name.endswith(q)), name) for name in found}
+    """The metrics that an expression asks for, histograms by the name of their family."""
+    outside = _SELECTED.sub("", _GROUPED.sub("", expression))
+    return {_QUANTITIES.sub("", name) for name in _METRIC.findall(outside)}
 
 
-def documented() -> set[str]:
-    if not OBSERVABILITY.exists():
-        pytest.skip("docs/observability.md is yet to be written")
-    text = OBSERVABILITY.read_text(encoding="utf-8")
-    names = set(re.findall(r"`((?:orch|temporal|gen_ai)_\w+)", text))
-    return {next((name.removesuffix(q) for q in _QUANTITIES if name.endswith(q)), name) for name in names}
+def labels(expression: str) -> set[str]:
+    """The labels that it selects or groups by."""
+    grouped = {label.strip() for found in _GROUPED.findall(expression) for label in found.split(",")}
+    return grouped | {label for found in _SELECTED.findall(expression) for label in _MATCHED.findall(found)}
+
+
+@pytest.fixture(scope="module", name="sdk")
+def _sdk() -> bytes:
+    """The core of the SDK, which holds the names of its metrics without prefix and unit."""
+    found = find_spec("temporalio.bridge.temporal_sdk_bridge")
+    assert found
+    assert found.origin
+    return Path(found.origin).read_bytes()
 
 
 @pytest.mark.parametrize(("where", "expression"), queries().items(), ids=list(queries()))
-def test_what_is_asked_for_exists(where: str, expression: str) -> None:
-    asked = metrics(expression)
-    assert asked, f"{where} asks for no metric that we know"
-    assert asked <= documented() | OF_PROMETHEUS
+def test_what_is_asked_for_exists(where: str, expression: str, sdk: bytes) -> None:
+    ours = {one.prometheus_name: set(map(label_name, one.labels)) for one in INSTRUMENTS}
+    known = set(OF_PROMETHEUS)
+    for metric in (asked := metrics(expression)):
+        if metric.startswith("temporal_"):
+            assert _UNITS.sub("", metric.removeprefix("temporal_")).encode() in sdk
+            known |= OF_THE_SDK
+        else:
+            known |= ours[metric]
+    assert asked or "up" in expression, f"{where} asks for no metric"
+    assert labels(expression) <= known
 
 
 def test_every_alert_says_what_it_means_and_how_bad_it_is() -> None:

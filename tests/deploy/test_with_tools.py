@@ -67,6 +67,7 @@ def test_helm_accepts_the_chart(values: Path | None) -> None:
         ("workers.models.autoscaling.minReplicas=0", "minReplicas"),
         ("modelEnv.OPENAI_API_KEY=sk-1", "OPENAI_API_KEY"),
         ("image.tag=latest", "tag"),
+        ("codec.enabled=true", "uiOrigins"),
         ("worker.tools.replicas=3", "worker"),
     ],
 )
