@@ -23,6 +23,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from orchestrator.artifacts.export import export_manifest
 from orchestrator.artifacts.html_report import HTML_REPORT_NAME
 from orchestrator.artifacts.manifest import write_draft
+from orchestrator.artifacts.publish import project_name
 from orchestrator.artifacts.store import open_store
 from orchestrator.catalog import load_catalog
 from orchestrator.client.connection import connect, connect_embedded, ensure_services
@@ -311,6 +312,7 @@ class Orchestrator:
         if self._settings.embedded:
             await self._ensure_services(replace_worker=True)
         await self._run(run_input.model_copy(update={"by": by}))
+        await self._projects.check_kept(project_id, project_name(self._client.namespace, project_id, "spec.json"))
         spent = f"${usd(view.spent_micro + view.uncertain_micro):.6f} is spent"
         return f"{project_id} goes on where it stopped: {view.tasks_done} of {view.tasks_total} tasks ended, {spent}"
 

@@ -104,7 +104,8 @@ class PipelineRuns(Runs[PipelineView]):
         view = await self.view(run_id)
         if view.status is ProjectStatus.SUCCESS:
             raise UserInputError(f"run {run_id} is complete: there is nothing to resume")
-        data = await self._site.store.read_named(run_name(self._client.namespace, run_id, "input.json"))
+        name = run_name(self._client.namespace, run_id, "input.json")
+        data = await self._site.store.read_named(name)
         if data is None:
             raise UserInputError(f"run {run_id} ended before it stored anything: run the pipeline anew")
         try:
@@ -116,6 +117,7 @@ class PipelineRuns(Runs[PipelineView]):
             state.ledger = state.ledger.model_copy(update={"max_micro": max_micro})
             given = given.model_copy(update={"spec": given.spec.model_copy(update={"max_micro": max_micro})})
         await self._begin(given.model_copy(update={"by": by}))
+        await self.check_kept(run_id, name)
 
     async def output(self, view: PipelineView) -> PipelineOutput:
         """What a run gave, read from the store."""

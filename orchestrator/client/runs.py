@@ -177,6 +177,16 @@ class Runs(ABC, Generic[_View]):
             return False
         return True
 
+    async def check_kept(self, run_id: str, name: str) -> None:
+        """For a run that was just started from the object `name`: terminates it where that was removed meanwhile.
+
+        Nothing can be removed any more once it runs. Raises UserInputError where it was.
+        """
+        if not await self._logs.exists(name):
+            with rpc_errors(self.address):
+                await self.handle(run_id).terminate(reason="what it went on with was removed", rpc_timeout=RPC_TIMEOUT)
+            raise UserInputError(f"{self.kind.noun} {run_id} was removed just now: there is nothing to go on with")
+
     async def executions(self, limit: int) -> list[WorkflowExecution]:
         """The latest execution of each run, running ones first."""
         query = f"WorkflowType = '{self.kind.workflow}' AND ExecutionStatus != 'ContinuedAsNew'"

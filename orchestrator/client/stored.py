@@ -38,6 +38,10 @@ class StoredLogs:
         """Events of a whole log."""
         return [Event.model_validate_json(line) for line in (await self.blob(ref)).splitlines()]
 
+    async def exists(self, name: str) -> bool:
+        """Whether there is an object of this name."""
+        return await self._store.read_named(name) is not None
+
     async def blob(self, ref: BlobRef) -> bytes:
         """Stored content."""
         try:
