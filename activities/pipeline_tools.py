@@ -1,8 +1,6 @@
 """Activities of pipelines that ask no model: conditions, lists, transforms, and what a run leaves behind."""
 
 import asyncio
-import json
-import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -12,8 +10,8 @@ from temporalio import activity
 from activities.pipeline_values import PipelineValues
 from activities.polled import polled_vendors
 from activities.run_telemetry import tell_pipeline
-from orchestrator.artifacts.publish import run_name
-from orchestrator.artifacts.store import ArtifactError, ArtifactStore
+from orchestrator.artifacts.publish import joined_log, run_name
+from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts import names
 from orchestrator.contracts.pipeline import (
     PREVIEW_CHARS,
@@ -26,7 +24,6 @@ from orchestrator.contracts.pipeline import (
     StepOutcome,
 )
 from orchestrator.domain.pipeline import ForEachStep, TransformStep
-from orchestrator.domain.refs import BlobRef
 from orchestrator.domain.text import one_line
 from orchestrator.pipelines.errors import StepError
 from orchestrator.pipelines.evaluation import holds
@@ -34,8 +31,6 @@ from orchestrator.pipelines.functions import text_of
 from orchestrator.pipelines.transforms import transformed
 from orchestrator.pipelines.values import assembled, elements
 from orchestrator.telemetry.telemetry import SILENT, Telemetry
-
-logger = logging.getLogger(__name__)
 
 
 class PipelineToolActivities:
@@ -95,8 +90,8 @@ class PipelineToolActivities:
     async def publish(self, request: PublishRun) -> PublishedRun:
         """Keep how the run ended, and its logs as JSONL."""
         published = PublishedRun(
-            events=await self._lines(request.events),
-            records=await self._lines(request.calls),
+            events=await joined_log(self._store, request.events),
+            records=await joined_log(self._store, request.calls),
         )
         name = run_name(request.namespace, request.run_id, "input.json")
         await self._store.write_named(name, request.input_json.encode())
@@ -116,16 +111,6 @@ class PipelineToolActivities:
         else:
             outcome = await self._kept(value)
         return outcome.model_copy(update={"latency_ms": round((time.monotonic() - began_s) * 1000)})
-
-    async def _lines(self, segments: Sequence[BlobRef]) -> BlobRef:
-        """Lists in JSON as one blob with a line for each item; a list that the store has lost is left out."""
-        items: list[JsonValue] = []
-        for ref in segments:
-            try:
-                items += json.loads(await self._store.get(ref))
-            except ArtifactError as error:
-                logger.warning("a part of a log is lost: %s", error)
-        return await self._store.put("".join(f"{json.dumps(item, ensure_ascii=False)}\n" for item in items).encode())
 
     async def _kept(self, value: JsonValue) -> StepOutcome:
         try:

@@ -6,7 +6,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from cli.batch_results import fitting, is_over, spending
+from cli.batch_results import is_over, most_telling, spending
 from cli.progress import LiveProgress, PlainProgress
 from cli.results import SIMULATED_NOTICE, duration, money
 from orchestrator.client.watching import ProgressOf
@@ -31,7 +31,7 @@ def screen(view: BatchView, height: int) -> Group:
         head.append(f"  {one_line(view.reason, 100)}")
     if view.simulated:
         head.append(f"\n{SIMULATED_NOTICE}", style="yellow")
-    shown = fitting(view.projects, max(3, height - 6))
+    shown = most_telling(view.projects, max(3, height - 6))
     hidden = len(view.projects) - len(shown)
     rest = [Text(f"… and {hidden} more projects", style="dim")] if hidden else []
     return Group(head, _table(shown), *rest)

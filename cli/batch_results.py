@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from cli.console import columns
+from cli.console import columns, fitting
 from cli.results import SIMULATED_NOTICE, duration, money
 from orchestrator.contracts.batch import BatchProjectView, BatchView
 from orchestrator.domain.money import usd
@@ -61,7 +61,7 @@ def _project_object(one: BatchProjectView) -> dict[str, Any]:
 
 def summary(view: BatchView) -> list[str]:
     """The batch as it is, for a reader: head, and as many projects as fit, those under way first."""
-    rows = fitting(view.projects, _MAX_LINES)
+    rows = most_telling(view.projects, _MAX_LINES)
     more = len(view.projects) - len(rows)
     rest = [f"  … and {more} more projects: 'orch-cli batch report {view.batch_id}'"] if more else []
     return [*_head(view), "", *_table(rows), *rest]
@@ -83,11 +83,9 @@ def markdown_report(view: BatchView) -> str:
     return "\n".join([*lines, *("| " + " | ".join(_plain(cell) for cell in row) + " |" for row in rows)])
 
 
-def fitting(projects: Sequence[BatchProjectView], room: int) -> list[BatchProjectView]:
+def most_telling(projects: Sequence[BatchProjectView], room: int) -> list[BatchProjectView]:
     """As many projects as fit, in the batch's order: rather those under way than waiting than done."""
-    rank = [2 if is_over(one) else 1 if one.status == "PENDING" else 0 for one in projects]
-    chosen = sorted(range(len(projects)), key=lambda index: (rank[index], index))[:room]
-    return [projects[index] for index in sorted(chosen)]
+    return fitting(projects, room, lambda one: 2 if is_over(one) else 1 if one.status == "PENDING" else 0)
 
 
 def is_over(one: BatchProjectView) -> bool:

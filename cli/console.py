@@ -1,10 +1,12 @@
 """The two streams: results go to stdout, everything else to stderr. Colour only where a terminal reads it."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import typer
+
+_Row = TypeVar("_Row")
 
 
 def say(text: str) -> None:
@@ -20,6 +22,12 @@ def show(text: str) -> None:
 def show_json(value: Mapping[str, Any]) -> None:
     """The result as the one JSON object on stdout; control characters come out escaped."""
     typer.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def fitting(rows: Sequence[_Row], room: int, rank: Callable[[_Row], int]) -> list[_Row]:
+    """As many rows as fit, in their order: rather those of a low rank."""
+    chosen = sorted(range(len(rows)), key=lambda index: (rank(rows[index]), index))[:room]
+    return [rows[index] for index in sorted(chosen)]
 
 
 def columns(rows: list[tuple[str, ...]], indent: str = "  ") -> list[str]:

@@ -6,6 +6,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from cli.console import fitting
 from cli.pipeline_results import spending
 from cli.progress import LiveProgress, PlainProgress
 from cli.results import SIMULATED_NOTICE, duration, money
@@ -14,6 +15,8 @@ from orchestrator.contracts.pipeline import PipelineView, StepView
 from orchestrator.domain.text import one_line
 
 _STYLES = {"COMPLETED": "green", "SKIPPED": "dim", "FAILED": "red", "CANCELLED": "yellow", "RUNNING": "cyan"}
+
+_RANKS = {"RUNNING": 0, "PENDING": 1}
 
 
 def pipeline_progress() -> ProgressOf[PipelineView]:
@@ -31,17 +34,10 @@ def screen(view: PipelineView, height: int) -> Group:
         head.append(f"  {one_line(view.reason, 100)}")
     if view.simulated:
         head.append(f"\n{SIMULATED_NOTICE}", style="yellow")
-    shown = _fitting(view.steps, max(3, height - 6))
+    shown = fitting(view.steps, max(3, height - 6), lambda step: _RANKS.get(step.status, 2))
     hidden = len(view.steps) - len(shown)
     rest = [Text(f"… and {hidden} more steps", style="dim")] if hidden else []
     return Group(head, _table(shown), *rest)
-
-
-def _fitting(steps: tuple[StepView, ...], room: int) -> list[StepView]:
-    """As many steps as fit, in the order of the file: rather those under way than waiting than done."""
-    rank = {"RUNNING": 0, "PENDING": 1}
-    chosen = sorted(range(len(steps)), key=lambda index: (rank.get(steps[index].status, 2), index))[:room]
-    return [steps[index] for index in sorted(chosen)]
 
 
 def _table(steps: list[StepView]) -> Table:

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cli.console import say
+from cli.console import fitting, say
 from cli.results import SIMULATED_NOTICE, duration, money, spending
 from orchestrator.client.watching import Progress as Progress
 from orchestrator.contracts.project import Event, ProjectView, TaskView
@@ -18,6 +18,7 @@ from orchestrator.domain.text import one_line
 
 View = TypeVar("View")
 _DONE_STYLES = {"COMPLETED": "green", "DEGRADED": "yellow", "FAILED": "red", "RUNNING": "cyan"}
+_RANKS = {"RUNNING": 0, "PENDING": 1}  # what is under way is shown rather than what waits, and that than what is done
 _LOUD_EVENTS = ("breaker", "paused", "resumed", "fallback", "uncertain", "task_retried")
 
 
@@ -94,16 +95,10 @@ def screen(view: ProjectView, height: int) -> Group:
         head.append(f"  {one_line(view.reason, 100)}")
     if view.simulated:
         head.append(f"\n{SIMULATED_NOTICE}", style="yellow")
-    shown, hidden = _fitting(view.tasks, max(3, height - 6))
+    shown = fitting(view.tasks, max(3, height - 6), lambda task: _RANKS.get(task.status, 2))
+    hidden = len(view.tasks) - len(shown)
     rest = [Text(f"… and {hidden} more tasks", style="dim")] if hidden else []
     return Group(head, *([_table(shown)] if shown else []), *rest)
-
-
-def _fitting(tasks: tuple[TaskView, ...], room: int) -> tuple[list[TaskView], int]:
-    """As many tasks as fit, in the plan's order: rather those under way than waiting than done."""
-    rank = {"RUNNING": 0, "PENDING": 1}
-    chosen = sorted(range(len(tasks)), key=lambda index: (rank.get(tasks[index].status, 2), index))[:room]
-    return [tasks[index] for index in sorted(chosen)], len(tasks) - len(chosen)
 
 
 def _table(tasks: list[TaskView]) -> Table:

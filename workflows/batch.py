@@ -1,6 +1,7 @@
 """BatchWorkflow: many projects under one budget, a few at a time. It decides nothing: the core does."""
 
 from temporalio import workflow
+from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
@@ -27,7 +28,8 @@ from workflows.driven import DrivenRun
 from workflows.records import flush_events
 
 
-@workflow.defn(name=names.BATCH_WORKFLOW)
+# It lives for hours and decides only what starts next: what has not started begins with the code of the day.
+@workflow.defn(name=names.BATCH_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
 class BatchWorkflow(DrivenRun):
     """Owns budget, window and pause of one batch; its projects outlive it."""
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.batch_results import fitting, markdown_report, report_lines, result_object, summary
+from cli.batch_results import markdown_report, most_telling, report_lines, result_object, summary
 from orchestrator.contracts.batch import BatchProjectView, BatchView
 from orchestrator.domain.outcome import ProjectStatus
 from tests.cli.command import orch
@@ -63,7 +63,7 @@ def test_projects_under_way_are_shown_rather_than_others() -> None:
     ended = [project(f"e{number}", "SUCCESS") for number in range(3)]
     running = project("r", "RUNNING", started_s=1.0)
     waiting = [project(f"w{number}", "PENDING") for number in range(3)]
-    assert [one.key for one in fitting([*ended, running, *waiting], 3)] == ["r", "w0", "w1"]
+    assert [one.key for one in most_telling([*ended, running, *waiting], 3)] == ["r", "w0", "w1"]
 
 
 def test_a_long_batch_is_cut_in_its_status_and_whole_in_its_report() -> None:

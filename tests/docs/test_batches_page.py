@@ -38,7 +38,7 @@ def test_the_commands_work_in_their_order(installation: Installation) -> None:
     for name, text in FILES:
         (installation.folder / name).write_text(text, encoding="utf-8")
     batch = ""
-    assert len(COMMANDS) >= 7
+    assert len(COMMANDS) >= 6
     for line in COMMANDS:
         arguments = line.removeprefix("./orch-cli ").replace("BATCH", batch).split()
         outcome = installation.run(*arguments)

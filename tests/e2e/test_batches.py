@@ -39,20 +39,15 @@ def test_a_batch_from_files_to_software(theatre: Theatre) -> None:
     assert batch["uncertain_usd"] == batch["reserved_usd"] == 0
 
     known = batch["batch_id"]
-    assert theatre.ask("batch", "status", known).object == batch == theatre.ask("batch", "report", known).object
+    assert theatre.ask("batch", "report", known).object == batch
     row = next(one for one in theatre.ask("batch", "list").object["batches"] if one["batch_id"] == known)
     assert (row["projects_done"], row["projects_total"], row["max_usd"]) == (3, 3, 6.0)
     listed = {one["project_id"]: one["batch"] for one in theatre.ask("list").object["projects"]}
     assert listed[f"{known}-good"] == known
-    report = theatre.installation.run("batch", "report", known, "--markdown").out
-    assert f"| {known}-poor | BUDGET_EXHAUSTED |" in report
-    exported = theatre.ask("export", f"{known}-fine", "--output-dir", str(folder / "out"))
-    assert exported.code == 0, exported.err
-    assert (folder / "out" / "t02.txt").is_file()
 
 
 def test_a_batch_is_left_alone_paused_resumed_and_watched(theatre: Theatre) -> None:
-    theatre.play(ProjectScript(tasks=chain(3), latency_ms=600).reply)
+    theatre.play(ProjectScript(tasks=chain(2), latency_ms=700).reply)
     folder = write(theatre, "one", "two")
     command = theatre.command("batch", "run", str(folder / "one.yaml"), str(folder / "two.yaml"), "--budget", "3")
     batch = project_id(command).split(":")[0]
@@ -68,5 +63,3 @@ def test_a_batch_is_left_alone_paused_resumed_and_watched(theatre: Theatre) -> N
     watched = theatre.ask("batch", "watch", batch)
     assert watched.code == 0, watched.err
     assert micro(watched.object["spent_usd"]) == theatre.billed_micro()
-    again = theatre.installation.run("batch", "resume", batch)
-    assert (again.code, "has ended as SUCCESS" in again.err) == (2, True)
