@@ -56,6 +56,7 @@ async def serve(health: Health, telemetry: Telemetry, address: str) -> None:
     listening = await _listening(host, port)
     taken = listening.getsockname()[1]
     logger.info("health and metrics at http://%s:%s", host, taken)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     config = uvicorn.Config(
         app(health, telemetry), lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
     )

@@ -1,7 +1,5 @@
 """Telemetry through the OpenTelemetry SDK. Import this only where somebody listens."""
 
-import os
-import socket
 import threading
 from collections.abc import Callable, Mapping
 
@@ -9,7 +7,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import Counter, Histogram, Meter, UpDownCounter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricReader, PeriodicExportingMetricReader
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
@@ -162,11 +160,7 @@ def _recorder(meter: Meter, one: Instrument) -> Callable[[float, Mapping[str, st
 def _resource(version: str) -> Resource:
     """This process. What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say goes first."""
     given = Resource.create().attributes
-    own = {
-        SERVICE_NAME: _SERVICE,
-        "service.version": version,
-        "service.instance.id": f"{socket.gethostname()}:{os.getpid()}",
-    }
+    own = {SERVICE_NAME: _SERVICE, SERVICE_VERSION: version}
     named = {name for name in given if not str(given[name]).startswith(_UNNAMED)}
     return Resource.create({name: value for name, value in own.items() if name not in named})
 
