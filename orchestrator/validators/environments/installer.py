@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +121,25 @@ async def folder_lock(path: Path) -> AsyncIterator[None]:
             except BlockingIOError:
                 await asyncio.sleep(_LOCK_EVERY_S)
         yield
+
+
+async def ready(root: Path, there: Callable[[], bool], build: Callable[[], Awaitable[bool]]) -> bool:
+    """Whether the environment at `root` is `there`, after the one `build` of all processes; its time of use is now.
+
+    Raises PrerequisiteError where the folder cannot be written.
+    """
+    if there():
+        os.utime(root)
+        return True
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        async with folder_lock(root.parent / f"{root.name}.lock"):
+            return there() or await build()
+    except OSError as error:
+        raise PrerequisiteError(
+            f"cannot write environments below {root.parent}: {error.strerror}; "
+            "set ORCHESTRATOR_CACHE_DIR to a folder that can be written"
+        ) from error
 
 
 def remove(folder: Path) -> None:

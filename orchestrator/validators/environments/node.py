@@ -18,9 +18,9 @@ from orchestrator.validators.environments.environment import NODE_CACHES
 from orchestrator.validators.environments.installer import (
     MAX_BYTES,
     Installed,
-    folder_lock,
     install,
     passed_on,
+    ready,
     remove,
     size_of,
 )
@@ -97,20 +97,16 @@ class NodeEnvironments:
 
     async def _ready(self, root: Path, wishes: NodeWishes, asked: str) -> bool:
         """Whether the packages are there, after installing them; else what was wrong is noted under `asked`."""
-        if (root / "node_modules").is_dir():
-            os.utime(root)
-            return True
-        if self._npm is None:
-            raise PrerequisiteError("npm is not installed: install Node.js 20 or later")
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            async with folder_lock(self._folder / f"{root.name}.lock"):
-                return (root / "node_modules").is_dir() or await self._install(self._npm, root, wishes, asked)
-        except OSError as error:
-            raise PrerequisiteError(
-                f"cannot write environments below {self._folder}: {error.strerror}; "
-                "set ORCHESTRATOR_CACHE_DIR to a folder that can be written"
-            ) from error
+
+        def there() -> bool:
+            return (root / "node_modules").is_dir()
+
+        async def build() -> bool:
+            if self._npm is None:
+                raise PrerequisiteError("npm is not installed: install Node.js 20 or later")
+            return await self._install(self._npm, root, wishes, asked)
+
+        return await ready(root, there, build)
 
     async def _install(self, npm: str, root: Path, wishes: NodeWishes, asked: str) -> bool:
         draft = root.with_suffix(".new")

@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from orchestrator.domain.apps import Dependencies, DependencyPolicy
@@ -20,9 +21,9 @@ from orchestrator.validators.environments.environment import Environment
 from orchestrator.validators.environments.installer import (
     MAX_BYTES,
     Installed,
-    folder_lock,
     install,
     passed_on,
+    ready,
     remove,
     size_of,
 )
@@ -64,7 +65,9 @@ class PythonEnvironments:
         while wishes.wanted:
             asked = self._key(wishes, policy)
             root = self._folder / f"python-{asked}"
-            if asked not in self._refused and await self._ready(root, wishes, policy, asked):
+            if asked not in self._refused and await ready(
+                root, partial(_usable, root), partial(self._build, root, wishes, policy, asked)
+            ):
                 break
             findings += self._refused[asked]
             wishes, root = wishes.without(self._gone[asked]), None
@@ -86,21 +89,6 @@ class PythonEnvironments:
     def _key(self, wishes: Wishes, policy: DependencyPolicy) -> str:
         identity = [wishes.lines(), sorted(pins(policy).items()), sys.version, sys.base_prefix, str(self._tools.root)]
         return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:24]
-
-    async def _ready(self, root: Path, wishes: Wishes, policy: DependencyPolicy, asked: str) -> bool:
-        """Whether the environment is there, after building it; else what was wrong is noted under `asked`."""
-        if _usable(root):
-            os.utime(root)
-            return True
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            async with folder_lock(self._folder / f"{root.name}.lock"):
-                return _usable(root) or await self._build(root, wishes, policy, asked)
-        except OSError as error:
-            raise PrerequisiteError(
-                f"cannot write environments below {self._folder}: {error.strerror}; "
-                "set ORCHESTRATOR_CACHE_DIR to a folder that can be written"
-            ) from error
 
     async def _build(self, root: Path, wishes: Wishes, policy: DependencyPolicy, asked: str) -> bool:
         draft = root.with_suffix(".new")
