@@ -17,7 +17,7 @@ from orchestrator.settings.vendors import VENDORS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-LATER = ("schedule", "policy", "dashboard")
+LATER = ("policy", "dashboard")
 TIMEOUT_S = 300
 
 
