@@ -53,14 +53,13 @@ class _Server(uvicorn.Server):
 async def serve(health: Health, telemetry: Telemetry, address: str) -> None:
     """Serve until cancelled. Where the address is taken, which is logged once, it is tried again."""
     host, port = host_and_port(address)
-    listening = await _listening(host, port)
-    taken = listening.getsockname()[1]
-    logger.info("health and metrics at http://%s:%s", host, taken)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     config = uvicorn.Config(
         app(health, telemetry), lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
     )
-    await _Server(config).serve(sockets=[listening])
+    with await _listening(host, port) as listening:
+        logger.info("health and metrics at http://%s:%s", host, listening.getsockname()[1])
+        await _Server(config).serve(sockets=[listening])
 
 
 async def _listening(host: str, port: int) -> socket.socket:

@@ -1,6 +1,7 @@
 """Telemetry through the OpenTelemetry SDK. Import this only where somebody listens."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 from opentelemetry.context import Context
@@ -33,7 +34,7 @@ SCOPE = "orch"
 _SERVICE = "orch-worker"
 _UNNAMED = "unknown_service"
 _CLOSE_S = 5.0  # to send what is left
-_NS = 1_000_000_000
+_MICRO = 1_000_000
 
 
 class OtelTelemetry(Telemetry):
@@ -72,8 +73,9 @@ class OtelTelemetry(Telemetry):
             closing.append(threading.Thread(target=self._spans.shutdown, daemon=True))
         for thread in closing:
             thread.start()
+        deadline = time.monotonic() + _CLOSE_S
         for thread in closing:
-            thread.join(_CLOSE_S)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 class _Spans:
@@ -166,4 +168,4 @@ def _resource(version: str) -> Resource:
 
 
 def _ns(seconds: float) -> int:
-    return round(seconds * _NS)
+    return round(seconds * _MICRO) * 1_000  # a float has no nanoseconds of our time
