@@ -86,10 +86,16 @@ def test_keys_rotate(tmp_path: Path) -> None:
         decoded(converter(tmp_path, ""), new)
 
 
-@pytest.mark.parametrize(
-    "data", [b"?", b"\xfforch\x01\x01a" + b"?" * 40, b""], ids=["of somebody else", "altered", "empty"]
-)
+@pytest.mark.parametrize("data", [b"?", b"", b"\xfforch\x01\x01a"], ids=["of somebody else", "empty", "cut"])
 def test_what_is_not_ours_is_told_in_one_line(tmp_path: Path, data: bytes) -> None:
     payload = Payload(metadata={"encoding": b"binary/encrypted"}, data=data)
-    with pytest.raises(ArtifactError, match=r"^(a payload is encrypted, but not by us|payload was altered.*)$"):
+    with pytest.raises(ArtifactError, match=r"^(a payload is encrypted, but not by us|payload was altered)$"):
         decoded(converter(tmp_path, A), payload)
+
+
+def test_an_altered_payload_is_not_believed(tmp_path: Path) -> None:
+    using = converter(tmp_path, A)
+    payload = encoded(using, SMALL)
+    payload.data = payload.data[:-1] + bytes([payload.data[-1] ^ 1])
+    with pytest.raises(ArtifactError, match="^payload was altered$"):
+        decoded(using, payload)

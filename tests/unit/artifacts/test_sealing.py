@@ -60,7 +60,7 @@ def test_a_value_is_good_for_its_place_only() -> None:
 
 def test_another_key_of_the_same_name_is_no_key() -> None:
     other = f"a:{base64.b64encode(b'x' * 32).decode()}"
-    with pytest.raises(ArtifactError, match="another key 'a'"):
+    with pytest.raises(MissingKeyError, match="key 'a'; ORCH_ENCRYPTION_KEYS holds another key of this name"):
         Sealer(keys(other)).unseal(Sealer(keys(A)).seal(TEXT, "x"), "x")
 
 
