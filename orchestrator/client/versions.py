@@ -8,8 +8,11 @@ import asyncio
 import time
 from enum import StrEnum
 
+from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.enums.v1 import WorkerDeploymentVersionStatus as Status
+from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
+    DescribeTaskQueueRequest,
     DescribeWorkerDeploymentRequest,
     SetWorkerDeploymentCurrentVersionRequest,
 )
@@ -17,13 +20,13 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from orchestrator.client.rpc import RPC_TIMEOUT, rpc_errors
-from orchestrator.contracts.names import DEPLOYMENT
+from orchestrator.contracts.names import DEPLOYMENT, QUEUE_WORKFLOWS
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
 from orchestrator.domain.text import one_line
 
 PATIENCE_S = 30.0
-_LOOK_AGAIN_S = 0.5
+_LOOK_AGAIN_S = 0.2
 _NOT_READY = (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
 
 
@@ -98,8 +101,24 @@ async def promote(client: Client, build_id: str, by: str, patience_s: float = PA
             if time.monotonic() > deadline:
                 raise UserInputError(f"version {build_id!r} is not ready: {one_line(cause.message)}") from None
         else:
+            break
+        await asyncio.sleep(_LOOK_AGAIN_S)
+    while True:  # the queue learns of it up to two seconds later: until then a new run would go to the old version
+        if await _current(client) == build_id or time.monotonic() > deadline:
             return
         await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+async def _current(client: Client) -> str:
+    """The build id that new runs are given to."""
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=QUEUE_WORKFLOWS),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    )
+    with rpc_errors(_address(client)):
+        described = await client.workflow_service.describe_task_queue(request, timeout=RPC_TIMEOUT)
+    return described.versioning_info.current_deployment_version.build_id
 
 
 def _address(client: Client) -> str:

@@ -288,9 +288,7 @@ def _verify_requests(project: Project, result: dict[str, Any]) -> None:
     each_asked_once(project.events(), project.journal(), micro(result["uncertain_usd"]))
 
 
-def each_asked_once(
-    events: Sequence[dict[str, Any]], entries: Sequence[dict[str, Any]], uncertain_micro: int
-) -> None:
+def each_asked_once(events: Sequence[dict[str, Any]], entries: Sequence[dict[str, Any]], uncertain_micro: int) -> None:
     """Each journal entry stands for one request at most, and only one of unknown fate was asked again."""
     lost = [entry for entry in entries if entry["state"] == "intent"]
     refused = {
