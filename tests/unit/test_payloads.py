@@ -97,5 +97,5 @@ def test_an_altered_payload_is_not_believed(tmp_path: Path) -> None:
     using = converter(tmp_path, A)
     payload = encoded(using, SMALL)
     payload.data = payload.data[:-1] + bytes([payload.data[-1] ^ 1])
-    with pytest.raises(ArtifactError, match="^payload was altered$"):
+    with pytest.raises(ArtifactError, match=r"^payload was altered$"):
         decoded(using, payload)
