@@ -10,6 +10,10 @@ Profile = Annotated[
     str | None,
     typer.Option("--profile", metavar="NAME", help="Profile of the Temporal TOML configuration to connect with."),
 ]
+Team = Annotated[
+    str | None,
+    typer.Option("--team", metavar="NAME", help="Whose project it is: teams take turns where a cluster is busy."),
+]
 NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; go on without an answer, or fail.")]
 OutputDir = Annotated[
     str | None,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Approve, AppType, Json, NoInput, OnExhausted, OnFinish, Profile, Webhook
+from cli.options import Approve, AppType, Json, NoInput, OnExhausted, OnFinish, Profile, Team, Webhook
 
 
 def start(
@@ -35,10 +35,7 @@ def start(
         str | None,
         typer.Option("--project-id", metavar="ID", help="The project's id; one that exists is gone on with."),
     ] = None,
-    team: Annotated[
-        str | None,
-        typer.Option("--team", metavar="NAME", help="Whose project it is: teams take turns where a cluster is busy."),
-    ] = None,
+    team: Team = None,
     new_project: Annotated[
         bool, typer.Option("--new-project", "-N", help="Start afresh, whatever ran before.")
     ] = False,
