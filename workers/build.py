@@ -51,6 +51,7 @@ from workers.queues import (
     separate_queues,
     shared_queues,
     tool_activities,
+    upgrading,
 )
 
 MAX_CALLS = 200
@@ -176,7 +177,7 @@ def _worker(client: Client, queue: Queue, boundary: ErrorBoundary, build_id: str
     return Worker(
         client,
         task_queue=queue.name,
-        workflows=queue.workflows,
+        workflows=upgrading(queue.workflows) if build_id else queue.workflows,
         activities=queue.activities,
         interceptors=[boundary],
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,

@@ -1,6 +1,6 @@
 """The task queues of a worker process, and what each is served with."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,10 @@ from orchestrator.contracts.names import QUEUE_MODELS, QUEUE_TOOLS, QUEUE_WORKFL
 from workflows.batch import BatchWorkflow
 from workflows.pipeline import PipelineWorkflow
 from workflows.project import ProjectWorkflow
+from workflows.upgrading import UpgradingBatchWorkflow
 
 WORKFLOWS: tuple[type, ...] = (ProjectWorkflow, PipelineWorkflow, BatchWorkflow)
+_UPGRADING: dict[type, type] = {BatchWorkflow: UpgradingBatchWorkflow}
 
 Activity = Callable[..., Any]
 
@@ -38,6 +40,11 @@ class Work:
     workflows: tuple[type, ...] = ()
     calls: tuple[Activity, ...] = ()
     tools: tuple[Activity, ...] = ()
+
+
+def upgrading(workflows: Sequence[type]) -> list[type]:
+    """The same workflows as workers with a build id serve them."""
+    return [_UPGRADING.get(each, each) for each in workflows]
 
 
 def shared_queues(work: Work) -> list[Queue]:

@@ -1,7 +1,6 @@
 """BatchWorkflow: many projects under one budget, a few at a time. It decides nothing: the core does."""
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
@@ -28,8 +27,7 @@ from workflows.driven import DrivenRun
 from workflows.records import flush_events
 
 
-# It lives for hours and decides only what starts next: what has not started begins with the code of the day.
-@workflow.defn(name=names.BATCH_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name=names.BATCH_WORKFLOW)
 class BatchWorkflow(DrivenRun):
     """Owns budget, window and pause of one batch; its projects outlive it."""
 
