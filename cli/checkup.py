@@ -1,5 +1,6 @@
 """The work of `doctor`: each check looks and changes nothing."""
 
+import asyncio
 import os
 import platform
 import shutil
@@ -98,8 +99,10 @@ def _packages() -> Check:
 
 def _temporal(settings: Settings) -> Iterator[Check]:
     if not settings.embedded:
-        target = settings.temporal_address or f"profile {settings.temporal_profile}"
-        yield Check("temporal", "ok", f"{target}, as configured; 'orch-cli list' connects to it")
+        from orchestrator.client.cluster_check import check_cluster
+
+        for found in asyncio.run(check_cluster(settings)):
+            yield Check(found.name, found.verdict, found.detail, found.fix)
         return
     yield _binary(settings)
     server = server_info(settings)
@@ -175,16 +178,29 @@ def _tools(settings: Settings) -> Check:
 def _folders(settings: Settings) -> Iterator[Check]:
     yield _writable("state", settings.home, "set ORCH_HOME to a folder of yours")
     yield _writable("cache", settings.cache_dir, "set ORCHESTRATOR_CACHE_DIR to a folder of yours")
-    if settings.store_url.startswith("file:"):
-        yield Check("artifacts", "ok", settings.store_url)
-    else:
-        yield Check("artifacts", "note", f"{settings.store_url}: not tried here")
+    yield from _store(settings)
     free = shutil.disk_usage(_existing(settings.home)).free
     detail = f"{free / 1e9:.1f} GB free at {settings.home}"
     if free < _MIN_FREE_BYTES:
         yield Check("disk", "missing", detail, "free some space: at least 1 GB is needed")
     else:
         yield Check("disk", "ok", detail)
+
+
+def _store(settings: Settings) -> Iterator[Check]:
+    local = settings.store_url.startswith("file:")
+    if local and settings.embedded:
+        yield Check("artifacts", "ok", settings.store_url)
+        return
+    from orchestrator.client.cluster_check import check_store
+
+    for found in asyncio.run(check_store(settings)):
+        yield Check(found.name, found.verdict, found.detail, found.fix)
+    if local:
+        detail = f"{settings.store_url}: only machines that share this folder can work and export"
+        yield Check(
+            "shared store", "note", detail, "set ORCH_ARTIFACTS_URL to s3://, gs:// or az://, or share the folder"
+        )
 
 
 def _writable(name: str, folder: Path, fix: str) -> Check:
@@ -207,5 +223,5 @@ def _keys(settings: Settings) -> Iterator[Check]:
             yield Check(f"vendor {vendor}", "ok", f"usable: {models}" if models else "usable")
         else:
             yield Check(f"vendor {vendor}", "note", settings.unusable[vendor])
-    if not settings.vendors:
+    if settings.embedded and not settings.vendors:
         yield Check("models", "note", "no key at all: runs use the built-in simulated models, which are free")

@@ -36,7 +36,7 @@ async def set_up_embedded(address: str) -> None:
 
 async def has_search_attributes(client: Client) -> bool:
     """True where all our search attributes are registered with their types. Raises RPCError."""
-    return not await _missing(client)
+    return not await missing_attributes(client)
 
 
 async def _keep_runs(client: Client) -> None:
@@ -53,14 +53,15 @@ async def _keep_runs(client: Client) -> None:
 
 
 async def _add_missing_attributes(client: Client) -> None:
-    missing = await _missing(client)
+    missing = await missing_attributes(client)
     if missing:
         await client.operator_service.add_search_attributes(
             AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing), timeout=_RPC_S
         )
 
 
-async def _missing(client: Client) -> dict[str, "IndexedValueType.ValueType"]:
+async def missing_attributes(client: Client) -> dict[str, "IndexedValueType.ValueType"]:
+    """Our search attributes that are not registered with their types. Raises RPCError."""
     listed = await client.operator_service.list_search_attributes(
         ListSearchAttributesRequest(namespace=client.namespace), timeout=_RPC_S
     )
