@@ -42,7 +42,7 @@ SEEDS := 1
 
 test-cluster: setup ## The same runs on a real Temporal server with PostgreSQL (needs Go, PostgreSQL; half an hour)
 	$(PY) -m tests.cluster.build
-	$(PYTEST) --cluster $(CLUSTER) tests/e2e tests/workflow $(CHAOS)
+	$(PYTEST) --cluster $(CLUSTER) tests/e2e tests/workflow tests/fleet $(CHAOS)
 
 conformance: setup ## What each vendor can do, vendor by case, as seen on the wire
 	$(PY) -m tests.conformance.table

@@ -112,6 +112,8 @@ class Orchestrator:
             self._say("the artifact store is a local folder: only machines that share it can export")
         if not self._settings.embedded:
             await self._tell_unserved(spec.models)
+        elif self._settings.rate_limits:
+            self._say("ORCH_RATE_LIMITS is for workers of a cluster: here nothing limits the calls")
         return await self._run(ProjectInput(spec=spec))
 
     async def _tell_unserved(self, models: tuple[ModelSpec, ...]) -> None:
