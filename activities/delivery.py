@@ -20,6 +20,7 @@ from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts import names
 from orchestrator.contracts.delivery import ExportInput, ExportOutcome, FinishedRun, HookInput, MonthGrant, MonthInput
 from orchestrator.domain.delivery import check_command, check_webhook, host_allowed, shown_host, sign
+from orchestrator.domain.errors import PrerequisiteError, UserInputError
 from orchestrator.domain.money import usd
 from orchestrator.domain.text import one_line
 from orchestrator.settings import Settings
@@ -45,7 +46,10 @@ class DeliveryActivities:
     async def files(self, request: ExportInput) -> ExportOutcome:
         """Write the published files to the run's output folder, whole or not at all."""
         granted = await asyncio.to_thread(granted_outputs, self._home)
-        folder = await export_dated(self._store, request, self._allowed.output_root, granted)
+        try:
+            folder = await export_dated(self._store, request, self._allowed.output_root, granted)
+        except (UserInputError, PrerequisiteError) as error:
+            raise _final(str(error)) from None
         return ExportOutcome(folder=str(folder))
 
     @activity.defn(name=names.ACTIVITY_DELIVER_WEBHOOK)

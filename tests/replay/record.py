@@ -20,6 +20,7 @@ from orchestrator.domain.refs import BlobRef
 from orchestrator.settings import Settings, load_settings
 from tests.client.conftest import installed_temporal
 from tests.replay.batch_scenes import BATCH_SCENES, one
+from tests.replay.delivery_scenes import DELIVERY_SCENES
 from tests.replay.pipeline_scenes import PIPELINE_SCENES
 from tests.replay.recorded import HISTORIES, STORE, external_refs
 from tests.replay.scenes import SCENES
@@ -27,11 +28,12 @@ from tests.workflow.harness import house
 from tests.workflow.pipeline_house import Cast, pipeline_house
 
 MAX_BYTES = 300_000
+_BATCHES = {**BATCH_SCENES, **DELIVERY_SCENES}
 
 
 def main() -> None:
     """Run every scene against a server of its own, and keep what it left."""
-    known = [*SCENES, *PIPELINE_SCENES, *BATCH_SCENES]
+    known = [*SCENES, *PIPELINE_SCENES, *_BATCHES]
     names = sys.argv[1:] or known
     unknown = sorted(set(names) - set(known))
     if unknown:
@@ -53,10 +55,10 @@ async def _record(settings: Settings, server: ServerInfo, name: str) -> None:
             found = await PIPELINE_SCENES[name](home, cast)
             await _keep(home.store, await found.histories(), name)
         return
-    if name in BATCH_SCENES:
+    if name in _BATCHES:
         play = one()
         async with house(settings, server, play) as home:
-            batch = await BATCH_SCENES[name](home, play)
+            batch = await _BATCHES[name](home, play)
             await _keep(home.store, await batch.histories(), name)
         return
     scene, make_play = SCENES[name]

@@ -14,6 +14,7 @@ from orchestrator.client.plugin import OrchPlugin
 from orchestrator.contracts.names import BATCH_WORKFLOW, PIPELINE_WORKFLOW, PROJECT_WORKFLOW
 from orchestrator.settings import load_settings
 from tests.replay.batch_scenes import BATCH_SCENES
+from tests.replay.delivery_scenes import DELIVERY_SCENES
 from tests.replay.pipeline_scenes import PIPELINE_SCENES
 from tests.replay.recorded import HISTORIES, STORE, external_refs, load
 from tests.replay.scenes import SCENES
@@ -34,7 +35,7 @@ def replay(history: WorkflowHistory) -> None:
 
 def test_each_behaviour_has_a_history() -> None:
     names = {path.stem for path in RECORDED}
-    scenes = {*SCENES, *PIPELINE_SCENES, *BATCH_SCENES}
+    scenes = {*SCENES, *PIPELINE_SCENES, *BATCH_SCENES, *DELIVERY_SCENES}
     assert {scene for scene in scenes if scene in names or f"{scene}-1" in names} == scenes
     assert {"continue_as_new-1", "continue_as_new-2"} <= names
 

@@ -241,13 +241,13 @@ def test_files_go_nowhere_else(wanted: str, tmp_path: Path) -> None:
     root.mkdir()
     (root / "link").symlink_to(tmp_path)
     environment = {} if wanted == "a" else {"ORCH_OUTPUT_ROOT": str(root)}
-    with pytest.raises((UserInputError, ValueError)):
+    with pytest.raises((ApplicationError, ValueError)):
         write(tmp_path, Delivery(output_dir=wanted, at_s=AT_S), ("p1",), **environment)
 
 
 def test_what_the_user_of_this_machine_granted_may_be_written(tmp_path: Path) -> None:
     pattern = str(tmp_path / "results/%Y")
-    with pytest.raises(UserInputError):
+    with pytest.raises(ApplicationError, match="ORCH_OUTPUT_ROOT"):
         write(tmp_path, Delivery(output_dir=pattern, at_s=AT_S), ("p1",))
     grant_output(tmp_path / "orch", pattern)
     assert write(tmp_path, Delivery(output_dir=pattern, at_s=AT_S), ("p1",)) == [tmp_path / "results/2026"]

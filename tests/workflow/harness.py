@@ -14,6 +14,7 @@ from temporalio.worker import Worker
 
 from activities.batches import BatchActivities
 from activities.boundary import ErrorBoundary
+from activities.delivery import DeliveryActivities
 from activities.model_calls import ModelActivities
 from activities.tools import ToolActivities
 from orchestrator.artifacts.journal import Journal
@@ -38,7 +39,7 @@ from orchestrator.validators.sandbox import Sandbox
 from orchestrator.validators.tools import ToolEnvironment
 from tests.workflow.play import DEADLINE_S, VENDORS, Play
 from workers.build import HEARTBEAT_THROTTLE
-from workers.queues import batch_activities, model_activities, tool_activities
+from workers.queues import batch_activities, delivery_activities, model_activities, tool_activities
 from workflows.batch import BatchWorkflow
 from workflows.project import ProjectWorkflow
 
@@ -284,7 +285,8 @@ def _workers(
     environments = Environments(settings)
     tools = ToolActivities(store, journal, sandbox, environments, vendors=tuple(providers))
     stages = model_activities(models)
-    others = [*tool_activities(tools), *batch_activities(BatchActivities(store, journal))]
+    delivery = delivery_activities(DeliveryActivities(store, settings))
+    others = [*tool_activities(tools), *batch_activities(BatchActivities(store, journal)), *delivery]
     if instead is not None:
         name = instead.__name__
         stages = [instead(models) if getattr(stage, "__name__", "") == name else stage for stage in stages]
