@@ -1,6 +1,7 @@
 """What telemetry learns of one request to a vendor: told once, where the request was sent."""
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 
@@ -14,6 +15,8 @@ from orchestrator.providers.base import ModelAnswer, ModelRequest
 from orchestrator.telemetry import instruments, spans
 from orchestrator.telemetry.spans import Attribute, Span
 from orchestrator.telemetry.telemetry import Telemetry
+
+logger = logging.getLogger(__name__)
 
 OPERATION = "chat"
 # Where the GenAI conventions have a name of their own for a vendor.
@@ -48,6 +51,7 @@ class CallWatch:
         for kind, tokens in _tokens(result.usage):
             self._telemetry.add(instruments.CALL_TOKENS, tokens, labels | {"gen_ai.token.type": kind})
         _count(self._telemetry, self._request, result, charge)
+        logger.info("call ended after %.1f s: %s", duration_s, error or "answer")
         if self._telemetry.traces:
             attributes = {**labels, **self._sent(), **_outcome(result, charge, self._answer), **self._content()}
             self._telemetry.emit(_span(self._request, self._started_s, duration_s, attributes, error))
@@ -86,6 +90,7 @@ def tell_lost(telemetry: Telemetry, request: CallRequest, charge: UncertainCharg
     """The process that sent the request is gone, and what came of it with it."""
     result = _uncertain(request, FailureKind.LOST)
     _count(telemetry, request, result, charge)
+    logger.warning("call lost: the process that sent it ended before it recorded the outcome")
     if telemetry.traces:
         attributes = {**_gen_ai(request.model), **_outcome(result, charge, None)}
         telemetry.emit(_span(request, time.time(), 0.0, attributes, FailureKind.LOST.value))

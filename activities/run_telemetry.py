@@ -58,6 +58,7 @@ class _Run:
 
 async def tell_project(telemetry: Telemetry, store: ArtifactStore, given: PublishInput, log: BlobRef | None) -> None:
     """A project's run has ended and its results are published; `log` is its event log."""
+    logger.info("results published")
     run = await _read(telemetry, store, log)
     if run is None:
         return

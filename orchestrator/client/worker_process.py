@@ -212,6 +212,8 @@ def _fingerprint(settings: Settings, salt: str) -> str:
         },
         "simulation": settings.simulation.model_dump(),
         "sandbox": settings.sandbox,
+        "observation": settings.observation.model_dump(),
+        "telemetry": {name: value for name, value in settings.environment.items() if name.startswith("OTEL_")},
         "delivery": (
             settings.delivery.webhook_secret.get_secret_value(),
             settings.delivery.model_dump(mode="json", exclude={"webhook_secret"}),

@@ -16,7 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from orchestrator.client.processes import wait_until
 from orchestrator.telemetry import spans as derived
-from orchestrator.testing.installation import Installation, kill_process
+from orchestrator.testing.installation import Installation, Outcome, kill_process
 from orchestrator.testing.project_script import ProjectScript, wide
 from orchestrator.testing.vendor_script import Reply, VendorRequest
 from orchestrator.testing.vendor_server import FakeVendorServer
@@ -208,6 +208,30 @@ def test_a_killed_worker_neither_doubles_nor_invents_spans(stage: Stage) -> None
     assert told[1] <= booked[1]
 
 
+def checks(outcome: Outcome) -> dict[str, tuple[str, str]]:
+    return {check["name"]: (check["verdict"], check["detail"] + check["fix"]) for check in outcome.object["checks"]}
+
+
+def test_doctor_looks_at_the_whole_cluster(stage: Stage) -> None:
+    """The embedded server, as if somebody had configured it: its worker serves no queues of vendors."""
+    there = {"TEMPORAL_ADDRESS": stage.installation.temporal_address()}
+    found = checks(stage.installation.run("doctor", "--json", extra=there))
+    assert {name for name in found if found[name][0] == "missing"} == {"vendors"}
+    for name in ("temporal", "namespace", "search attributes", "queue orch-workflows", "queue orch-tools", "clock"):
+        assert found[name][0] == "ok", found[name]
+    assert found["artifacts"][1].endswith("writes, reads, guards and deletes")
+    assert found["shared store"][0] == "note"
+    nowhere = stage.installation.run("doctor", "--json", extra={**there, "TEMPORAL_NAMESPACE": "nowhere"})
+    assert nowhere.code == 1
+    assert checks(nowhere)["namespace"] == (
+        "missing",
+        "nowhere does not existtemporal operator namespace create --namespace nowhere --retention 30d",
+    )
+    silent = stage.installation.run("doctor", "--json", extra={"TEMPORAL_ADDRESS": "127.0.0.1:9"})
+    assert silent.code == 1
+    assert checks(silent)["temporal"][0] == "missing"
+
+
 def test_a_draining_worker_lives_takes_no_work_and_sends_what_is_left(stage: Stage) -> None:
     stage.vendors.script = ProjectScript(tasks=wide(1), latency_ms=2_000.0).reply
     seen = len(stage.vendors.requests)
@@ -226,6 +250,12 @@ def test_a_draining_worker_lives_takes_no_work_and_sends_what_is_left(stage: Sta
     command.kill()
     stage.collector.wait_for(lambda collector: "orch.runs" in collector.metric_names)
     assert {"orch.calls", "orch.tasks", "gen_ai.client.token.usage"} <= stage.collector.metric_names
+    within = [line for line in stage.log if "task_id" in line]
+    assert within, "no line about a call"
+    for line in within:
+        assert line["workflow_id"] == f"project-{line['project_id']}"
+        assert line["trace_id"] == f"{derived.trace_id('default', line['project_id']):032x}"
+        assert {"activity", "attempt", "run_id", "stage", "vendor", "model"} <= line.keys()
     for line in stage.log:
         assert {"time", "level", "logger", "message"} <= line.keys()
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
