@@ -107,13 +107,13 @@ class Orchestrator:
         if files:
             spec = spec.model_copy(update={"files": await write_draft(self._store, files)})
         if self._settings.embedded:
+            if self._settings.rate_limits:
+                self._say("ORCH_RATE_LIMITS is for workers of a cluster: here nothing limits the calls")
             await self._ensure_services(replace_worker=True)
-        elif self._settings.store_url.startswith("file:"):
-            self._say("the artifact store is a local folder: only machines that share it can export")
-        if not self._settings.embedded:
+        else:
+            if self._settings.store_url.startswith("file:"):
+                self._say("the artifact store is a local folder: only machines that share it can export")
             await self._tell_unserved(spec.models)
-        elif self._settings.rate_limits:
-            self._say("ORCH_RATE_LIMITS is for workers of a cluster: here nothing limits the calls")
         return await self._run(ProjectInput(spec=spec))
 
     async def _tell_unserved(self, models: tuple[ModelSpec, ...]) -> None:
