@@ -55,6 +55,12 @@ class Kept:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
 
+    def replace(self, timeout_s: float) -> bool:
+        """kill -9, and wait for the next one to be started; False where that takes longer."""
+        starts = self.starts
+        self.kill()
+        return wait_until(lambda: self.starts > starts, timeout_s)
+
     def rest(self) -> None:
         """kill -9, and nothing follows until `wake`."""
         self._resting.set()
