@@ -139,7 +139,7 @@ async def test_retries_wait_as_the_step_says(opened: Opened) -> None:
     assert view.status is ProjectStatus.SUCCESS
     assert outcomes == ["server", "server", "answer"]
     assert step_of(view, "a").attempts == 3
-    assert 0.8 <= took_s < 3.0, took_s
+    assert 0.8 <= took_s < 10.0, took_s
 
 
 async def test_without_retries_one_failure_is_the_end(opened: Opened) -> None:
