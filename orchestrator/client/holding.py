@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from enum import Enum
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
@@ -61,13 +62,21 @@ async def held(client: Client, workflow_id: str) -> AsyncIterator[Hold]:
     try:
         yield hold
     finally:
-        if not await delete_execution(client, workflow_id, handle.first_execution_run_id):
+        if await delete_execution(client, workflow_id, handle.first_execution_run_id) is Deletion.REFUSED:
             await handle.terminate(reason="what the run left was removed", rpc_timeout=RPC_TIMEOUT)
         await _until_gone(client, workflow_id)
 
 
-async def delete_execution(client: Client, workflow_id: str, run_id: str) -> bool:
-    """Removes one history; False where the server does not let us. Raises RPCError."""
+class Deletion(Enum):
+    """What came of removing a history. Lists may show it for half a minute more."""
+
+    DONE = "done"
+    GONE = "gone"  # there was none
+    REFUSED = "refused"  # the server does not let us
+
+
+async def delete_execution(client: Client, workflow_id: str, run_id: str) -> Deletion:
+    """Removes one history. Raises RPCError."""
     request = DeleteWorkflowExecutionRequest(
         namespace=client.namespace,
         workflow_execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
@@ -76,10 +85,11 @@ async def delete_execution(client: Client, workflow_id: str, run_id: str) -> boo
         await client.workflow_service.delete_workflow_execution(request, timeout=RPC_TIMEOUT)
     except RPCError as error:
         if error.status in _REFUSED:
-            return False
+            return Deletion.REFUSED
         if error.status != RPCStatusCode.NOT_FOUND:
             raise
-    return True
+        return Deletion.GONE
+    return Deletion.DONE
 
 
 async def _until_gone(client: Client, workflow_id: str) -> None:

@@ -21,7 +21,7 @@ from orchestrator.artifacts.sweeping import (
     reachable,
     sweep,
 )
-from orchestrator.client.holding import RunsNowError, delete_execution, held
+from orchestrator.client.holding import Deletion, RunsNowError, delete_execution, held
 from orchestrator.client.mentions import executions, in_history, in_schedules
 from orchestrator.client.rpc import rpc_errors
 from orchestrator.client.traces import JOURNAL, KINDS, EndedRun, ended_runs, objects_of, traces_of
@@ -33,6 +33,7 @@ from orchestrator.domain.errors import PrerequisiteError, UserInputError
 GRACE_BUSY_S = 2 * 86_400.0
 GRACE_IDLE_S = 300.0  # where no run is open, only a client that is about to start one holds such content
 
+_REFUSED = "the server does not let us remove histories: they stay as long as it keeps them"
 _READING = 8  # histories at a time
 
 
@@ -93,13 +94,13 @@ class Retention:
         """Removes these runs, and content that only they refer to. A run that goes on meanwhile stays."""
         with rpc_errors(self._address):
             only = await self._content_of(runs)
-            done = Removed(runs=tuple(runs)) if dry_run else await self._remove_runs(runs)
+            done = await (self._would_remove(runs) if dry_run else self._remove_runs(runs))
             return await self._remove_blobs(done, only, dry_run=dry_run)
 
     async def collect(self, runs: Sequence[EndedRun], *, dry_run: bool = False) -> Removed:
         """Removes these runs, and all content that nothing refers to."""
         with rpc_errors(self._address):
-            done = Removed(runs=tuple(runs)) if dry_run else await self._remove_runs(runs)
+            done = await (self._would_remove(runs) if dry_run else self._remove_runs(runs))
             return await self._remove_blobs(done, None, dry_run=dry_run)
 
     @property
@@ -112,6 +113,15 @@ class Retention:
         """Ids of a batch's projects, as far as it told them."""
         data = await self._store.read_named(batch_name(self._client.namespace, batch.id, "view.json"))
         return [project.project_id for project in BatchView.model_validate_json(data).projects] if data else []
+
+    async def _would_remove(self, runs: Sequence[EndedRun]) -> Removed:
+        entries, traces = await self._store.entries(), await traces_of(self._client)
+        gone = [entry for run in runs for entry in objects_of(run, entries, self._client.namespace)]
+        return Removed(
+            runs=tuple(runs),
+            objects=Swept(blobs=len(gone), bytes=sum(entry.size for entry in gone)),
+            histories=sum(len(traces[run.workflow_id].executions) for run in runs if run.workflow_id in traces),
+        )
 
     async def _remove_runs(self, runs: Sequence[EndedRun]) -> Removed:
         gone: list[EndedRun] = []
@@ -127,12 +137,10 @@ class Retention:
                         await self._store.delete_named(entry.name)
                         objects = objects.plus(entry.size)
                     for execution in traces[name].executions if name in traces else ():
-                        if await delete_execution(self._client, name, execution):
-                            histories += 1
-                        else:
-                            notes.append(
-                                "the server does not let us remove histories: they stay as long as it keeps them"
-                            )
+                        deletion = await delete_execution(self._client, name, execution)
+                        histories += deletion is Deletion.DONE
+                        if deletion is Deletion.REFUSED:
+                            notes.append(_REFUSED)
             except RunsNowError as error:
                 notes.append(str(error))
                 continue
@@ -168,13 +176,10 @@ class Retention:
         unused = [entry for digest, entry in blobs.items() if digest not in marked]
         doomed = [entry for entry in unused if entry.modified_s < before_s]
         swept = Swept(blobs=len(doomed), bytes=sum(entry.size for entry in doomed))
-        objects = done.objects
-        if dry_run:
-            objects = Swept(blobs=len(gone), bytes=sum(entry.size for entry in gone))
-        else:
+        if not dry_run:
             swept = await sweep(self._store, doomed, before_s)
         young = sum(entry.size for entry in unused if entry.modified_s >= before_s)
-        return done.model_copy(update={"blobs": swept, "objects": objects, "young_bytes": young})
+        return done.model_copy(update={"blobs": swept, "young_bytes": young})
 
     def _namespaces(self, names: Iterable[str]) -> list[str]:
         """All namespaces whose runs use the store, ours included."""
