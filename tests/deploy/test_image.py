@@ -27,12 +27,12 @@ def test_node_is_what_the_applications_need() -> None:
 def test_it_runs_as_nobody_in_particular() -> None:
     users = [line for line in LAST_STAGE if line.startswith("USER ")]
     assert users == ["USER 10001"]
-    assert LAST_STAGE.index("USER 10001") < LAST_STAGE.index('ENTRYPOINT ["orch-cli"]')
+    assert LAST_STAGE.index("USER 10001") < LAST_STAGE.index('ENTRYPOINT ["tini", "--", "orch-cli"]')
 
 
 def test_it_holds_what_checks_need_and_nothing_that_builds() -> None:
     last = "\n".join(LAST_STAGE)
-    assert "bubblewrap" in last
+    assert "bubblewrap tini" in last
     assert "--from=node" in last
     assert "pip install" not in last
     assert not re.search(r"\b(gcc|build-essential|git|curl)\b", last)
