@@ -92,6 +92,24 @@ def report(
     raise typer.Exit(show_report(batch_id, markdown=markdown, json_output=json_output, profile=profile))
 
 
+@app.command("budget")
+def budget(
+    batch_id: BatchId,
+    max_usd: Annotated[
+        str | None, typer.Option("--max-usd", metavar="USD", help="New budget of all projects together.")
+    ] = None,
+    json_output: Json = False,
+    profile: Profile = None,
+) -> None:
+    """Show the budget of a batch, or set a new one while it runs.
+
+    Projects that were refused for want of money start after all where a larger budget allows it.
+    """
+    from cli.batch_running import budget_of_batch
+
+    raise typer.Exit(budget_of_batch(batch_id, max_usd, json_output=json_output, profile=profile))
+
+
 @app.command("pause")
 def pause(
     batch_id: BatchId,

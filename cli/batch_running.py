@@ -19,6 +19,7 @@ from orchestrator.client.facade import Orchestrator
 from orchestrator.client.spec import new_project_id, parse_budget, parse_concurrency
 from orchestrator.client.watching import follow
 from orchestrator.contracts.batch import BatchView
+from orchestrator.contracts.messages import SetBudget
 from orchestrator.contracts.project import ProjectStatus
 from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.text import one_line
@@ -130,6 +131,18 @@ def resume_batch(batch_id: str, *, json_output: bool, profile: str | None) -> in
             )
         await client.batches.resume(batch_id, operator())
         await _settle(client, batch_id, lambda now: now.status is not ProjectStatus.PAUSED)
+        return await _present(client, batch_id, json_output=json_output)
+
+    return _with_batch(batch_id, profile, command)
+
+
+def budget_of_batch(batch_id: str, max_usd: str | None, *, json_output: bool, profile: str | None) -> int:
+    """Show a batch, after setting a new budget where one is given."""
+    max_micro = None if max_usd is None else parsed("--max-usd", parse_budget, max_usd)
+
+    async def command(client: Orchestrator) -> int:
+        if max_micro is not None:
+            say(one_line(await client.batches.steer(batch_id, SetBudget(by=operator(), max_micro=max_micro))))
         return await _present(client, batch_id, json_output=json_output)
 
     return _with_batch(batch_id, profile, command)

@@ -14,7 +14,8 @@ with workflow.unsafe.imports_passed_through():
         PublishBatch,
         PublishedBatch,
     )
-    from orchestrator.domain.batch import BatchState, ProjectEnd, batch_ending
+    from orchestrator.contracts.messages import SetBudget
+    from orchestrator.domain.batch import BatchState, ProjectEnd, batch_ending, cannot_have, with_budget
     from orchestrator.domain.clock import Clock
     from orchestrator.domain.money import usd
     from orchestrator.domain.text import one_line
@@ -23,7 +24,7 @@ from workflows import batch_views as shown
 from workflows.batch_context import BatchContext
 from workflows.batch_delivery import deliver_batch, reserve_month, settle_month
 from workflows.batch_projects import look_after, run_projects
-from workflows.driven import DrivenRun
+from workflows.driven import DrivenRun, reject
 from workflows.records import flush_events
 
 
@@ -107,6 +108,26 @@ class BatchWorkflow(DrivenRun):
     @workflow.signal(name=names.SIGNAL_PROJECT_ENDED, description="A project of the batch has ended.")
     def project_ended(self, end: ProjectEnd) -> None:
         self.ctx.book(end)
+
+    @workflow.update(name=names.UPDATE_SET_BUDGET, description="A new budget of the batch in micro-USD.")
+    def set_budget(self, request: SetBudget) -> str:
+        """Change the shared budget; projects that were refused money come back where the new one allows it."""
+        ctx = self.ctx
+        ctx.state.progress = with_budget(ctx.progress, request.max_micro)
+        ctx.revision += 1
+        text = f"the budget is ${usd(request.max_micro):.6f}"
+        ctx.emit("budget_set", text, by=one_line(request.by))
+        return text
+
+    @set_budget.validator
+    def _check_budget(self, request: SetBudget) -> None:
+        ctx = self.ctx
+        if ctx.ending or ctx.state.progress is None or ctx.state.stopped is not None:
+            reject("the batch is just beginning or ending")
+        terms = ctx.spec.schedule
+        if terms is not None and terms.month_micro is not None and request.max_micro > ctx.progress.max_micro:
+            reject(f"schedule {terms.name} has a budget for the month, of which this is the batch's part; raise that")
+        reject(cannot_have(ctx.progress, request.max_micro))
 
     @workflow.query(name=names.QUERY_STATUS)
     def status(self) -> BatchView:

@@ -65,7 +65,7 @@ def _project_view(ctx: BatchContext, state: BatchState, project: BatchProject) -
     known = project.model_dump() | {"project_id": ctx.project_id(project.key)}
     end = state.ends.get(project.key)
     if end is not None:
-        return BatchProjectView(**known, status=end.status.value, **end.model_dump(exclude={"key", "status"}))
+        return BatchProjectView(**known, status=end.status.value, **end.model_dump(exclude={"key", "status", "begun"}))
     since_s = state.running.get(project.key)
     if since_s is None:
         return BatchProjectView(**known, status="PENDING")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts import names
@@ -19,6 +20,12 @@ from workflows.calling import CallContext
 from workflows.driven_context import DrivenContext
 
 _Result = TypeVar("_Result")
+
+
+def reject(reason: str) -> None:
+    """Raises where there is a reason: the update is then refused and leaves no trace."""
+    if reason:
+        raise ApplicationError(reason, type="Rejected", non_retryable=True)
 
 
 class DrivenRun:

@@ -1,7 +1,6 @@
 """What operators may ask of a running project: validated updates, each an event that names who asked."""
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts import names
@@ -32,13 +31,8 @@ with workflow.unsafe.imports_passed_through():
 from workflows import refusals, views
 from workflows.briefing import choose
 from workflows.context import RunContext
+from workflows.driven import reject
 from workflows.records import show_search_attributes
-
-
-def _reject(reason: str) -> None:
-    """Raises where there is a reason: the update is then refused and leaves no trace."""
-    if reason:
-        raise ApplicationError(reason, type="Rejected", non_retryable=True)
 
 
 class Steering:
@@ -71,7 +65,7 @@ class Steering:
 
     @set_budget.validator
     def _check_budget(self, request: SetBudget) -> None:
-        _reject(refusals.budget(self.ctx, request))
+        reject(refusals.budget(self.ctx, request))
 
     def _revive(self) -> None:
         """Tasks that were refused money go on where they stood."""
@@ -94,7 +88,7 @@ class Steering:
 
     @set_time_limit.validator
     def _check_time_limit(self, request: SetTimeLimit) -> None:
-        _reject(refusals.time_limit(self.ctx, request))
+        reject(refusals.time_limit(self.ctx, request))
 
     @workflow.update(name=names.UPDATE_SET_CONCURRENCY, description="How many tasks may run at a time.")
     def set_concurrency(self, request: SetConcurrency) -> str:
@@ -104,7 +98,7 @@ class Steering:
 
     @set_concurrency.validator
     def _check_concurrency(self, request: SetConcurrency) -> None:
-        _reject(refusals.concurrency(self.ctx, request))
+        reject(refusals.concurrency(self.ctx, request))
 
     @workflow.update(name=names.UPDATE_RETRY_TASK, description="Start a finished task afresh.")
     def retry_task(self, request: RetryTask) -> str:
@@ -121,7 +115,7 @@ class Steering:
 
     @retry_task.validator
     def _check_retry(self, request: RetryTask) -> None:
-        _reject(refusals.retry(self.ctx, request))
+        reject(refusals.retry(self.ctx, request))
 
     @workflow.update(name=names.UPDATE_SKIP_TASK, description="Do not do a task; what depends on it is skipped.")
     def skip_task(self, request: SkipTask) -> str:
@@ -131,7 +125,7 @@ class Steering:
 
     @skip_task.validator
     def _check_skip(self, request: SkipTask) -> None:
-        _reject(refusals.skip(self.ctx, request))
+        reject(refusals.skip(self.ctx, request))
 
     @workflow.update(name=names.UPDATE_OVERRIDE_MODEL, description="Ask this model first for a task.")
     def override_model(self, request: OverrideModel) -> str:
@@ -145,7 +139,7 @@ class Steering:
 
     @override_model.validator
     def _check_override(self, request: OverrideModel) -> None:
-        _reject(refusals.override(self.ctx, request))
+        reject(refusals.override(self.ctx, request))
 
     @workflow.update(name=names.UPDATE_ADD_GUIDANCE, description="Something that later calls of a task are told.")
     async def add_guidance(self, request: AddGuidance) -> str:
@@ -157,7 +151,7 @@ class Steering:
 
     @add_guidance.validator
     def _check_guidance(self, request: AddGuidance) -> None:
-        _reject(refusals.guidance(self.ctx, request))
+        reject(refusals.guidance(self.ctx, request))
 
     @workflow.update(name=names.UPDATE_CHOOSE_SUGGESTIONS, description="Go on with these suggestions for the text.")
     def choose_suggestions(self, request: ChooseSuggestions) -> str:
@@ -168,7 +162,7 @@ class Steering:
 
     @choose_suggestions.validator
     def _check_choice(self, request: ChooseSuggestions) -> None:
-        _reject(refusals.choice(self.ctx, request))
+        reject(refusals.choice(self.ctx, request))
 
     @workflow.update(name=names.UPDATE_APPROVE_PLAN, description="Go on with the plan, or with an edited one.")
     async def approve_plan(self, request: ApprovePlan) -> str:
@@ -176,7 +170,7 @@ class Steering:
         state = self.ctx.state
         if request.tasks is not None:
             plan = tuple([await self._spec(task) for task in request.tasks])
-            _reject(refusals.approval(self.ctx, request))  # a task may have begun while the texts were stored
+            reject(refusals.approval(self.ctx, request))  # a task may have begun while the texts were stored
             kept = {task.id: state.tasks[task.id] for task in plan if task.id in state.tasks}
             state.tasks = {task.id: kept.get(task.id, TaskState(generation=state.generation)) for task in plan}
             state.plan = plan
@@ -189,7 +183,7 @@ class Steering:
 
     @approve_plan.validator
     def _check_approval(self, request: ApprovePlan) -> None:
-        _reject(refusals.approval(self.ctx, request))
+        reject(refusals.approval(self.ctx, request))
 
     async def _spec(self, planned: PlannedTask) -> TaskSpec:
         ref = blob_ref(planned.prompt.encode())

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
-from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.client import Client
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -17,7 +17,7 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
-from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from orchestrator.artifacts.export import export_manifest
@@ -33,13 +33,13 @@ from orchestrator.client.polling import vendors_served
 from orchestrator.client.processes import Say
 from orchestrator.client.reading import ProjectRow, ProjectRuns
 from orchestrator.client.resuming import ResumeChanges, check_resumable, resumed_input
-from orchestrator.client.rpc import RPC_TIMEOUT, UPDATE_TIMEOUT, rpc_errors
+from orchestrator.client.rpc import RPC_TIMEOUT, rpc_errors
 from orchestrator.client.runs import Site
 from orchestrator.client.similar import Similar, fingerprint, keywords, similar_to
 from orchestrator.client.urgency import team_attribute, urgency
 from orchestrator.client.watching import ended
 from orchestrator.contracts.details import project_details
-from orchestrator.contracts.messages import UPDATES, Request
+from orchestrator.contracts.messages import Request
 from orchestrator.contracts.names import (
     MEMO_FINGERPRINT,
     MEMO_KEYWORDS,
@@ -59,7 +59,6 @@ from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import usd
 from orchestrator.domain.pipeline import PipelineSpec
-from orchestrator.domain.text import one_line
 from orchestrator.settings import Settings
 
 if TYPE_CHECKING:
@@ -288,16 +287,7 @@ class Orchestrator:
 
         Raises UserInputError, with the reason, where the request is rejected or the project has ended.
         """
-        with rpc_errors(self._address, unknown=self._projects.kind.not_running(project_id), asked="the worker"):
-            try:
-                done: str = await self._projects.handle(project_id).execute_update(
-                    UPDATES[type(request)], request, result_type=str, rpc_timeout=UPDATE_TIMEOUT
-                )
-            except WorkflowUpdateFailedError as error:
-                cause = error.cause
-                reason = cause.message if isinstance(cause, FailureError) else str(cause)
-                raise UserInputError(f"{project_id}: {one_line(reason, 1000)}") from None
-        return done
+        return await self._projects.steer(project_id, request)
 
     async def restart(self, project_id: str, changes: ResumeChanges, by: str = "") -> str:
         """Starts an ended project again where it stopped; returns one line of what is done already.

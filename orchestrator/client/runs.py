@@ -16,13 +16,15 @@ from temporalio.client import (
     WorkflowFailureError,
     WorkflowHandle,
     WorkflowQueryRejectedError,
+    WorkflowUpdateFailedError,
 )
 from temporalio.common import QueryRejectCondition, SearchAttributeKey
 from temporalio.exceptions import FailureError
 
 from orchestrator.artifacts.store import ArtifactStore
-from orchestrator.client.rpc import QUERY_TIMEOUT, RPC_TIMEOUT, rpc_errors
+from orchestrator.client.rpc import QUERY_TIMEOUT, RPC_TIMEOUT, UPDATE_TIMEOUT, rpc_errors
 from orchestrator.client.stored import StoredLogs
+from orchestrator.contracts.messages import UPDATES, Request
 from orchestrator.contracts.names import QUERY_EVENTS, QUERY_STATUS
 from orchestrator.contracts.project import Event, EventPage
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
@@ -207,6 +209,22 @@ class Runs(ABC, Generic[_View]):
         """Asks the run to end as CANCELLED, with what is done. Nothing happens where it has ended."""
         with rpc_errors(self.address, unknown=self.kind.not_running(run_id)):
             await self.handle(run_id).cancel(rpc_timeout=RPC_TIMEOUT)
+
+    async def steer(self, run_id: str, request: Request) -> str:
+        """Asks something of a live run; returns one line of what was done.
+
+        Raises UserInputError, with the reason, where the request is rejected or the run has ended.
+        """
+        with rpc_errors(self.address, unknown=self.kind.not_running(run_id), asked="the worker"):
+            try:
+                done: str = await self.handle(run_id).execute_update(
+                    UPDATES[type(request)], request, result_type=str, rpc_timeout=UPDATE_TIMEOUT
+                )
+            except WorkflowUpdateFailedError as error:
+                cause = error.cause
+                reason = cause.message if isinstance(cause, FailureError) else str(cause)
+                raise UserInputError(f"{run_id}: {one_line(reason, 1000)}") from None
+        return done
 
     @property
     def address(self) -> str:

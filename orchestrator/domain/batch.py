@@ -4,6 +4,7 @@ from collections import Counter
 from enum import StrEnum
 
 from orchestrator.domain.base import Frozen
+from orchestrator.domain.money import usd
 from orchestrator.domain.outcome import Ending, ProjectStatus
 from orchestrator.domain.refs import BlobRef
 
@@ -37,11 +38,12 @@ class BatchProject(Frozen):
 
 
 class ProjectEnd(Frozen):
-    """What came of one project. `manifest`: what it published."""
+    """What came of one project. `manifest`: what it published; `begun`: False where it was not even started."""
 
     key: str
     status: ProjectStatus
     reason: str = ""
+    begun: bool = True
     spent_micro: int = 0
     uncertain_micro: int = 0
     quality_score: float | None = None
@@ -123,7 +125,7 @@ def unaffordable(state: BatchState) -> tuple[ProjectEnd, ...]:
     left_micro = state.max_micro - state.spent_micro - state.uncertain_micro
     reason = "what is left of the batch's budget is less than the project's own"
     return tuple(
-        ProjectEnd(key=project.key, status=ProjectStatus.BUDGET_EXHAUSTED, reason=reason)
+        ProjectEnd(key=project.key, status=ProjectStatus.BUDGET_EXHAUSTED, reason=reason, begun=False)
         for project in state.waiting
         if project.max_micro > left_micro
     )
@@ -131,7 +133,27 @@ def unaffordable(state: BatchState) -> tuple[ProjectEnd, ...]:
 
 def given_up(state: BatchState, status: ProjectStatus, reason: str) -> tuple[ProjectEnd, ...]:
     """Ends of the projects that never began, once the batch was stopped."""
-    return tuple(ProjectEnd(key=project.key, status=status, reason=reason) for project in state.waiting)
+    return tuple(ProjectEnd(key=project.key, status=status, reason=reason, begun=False) for project in state.waiting)
+
+
+def cannot_have(state: BatchState, max_micro: int) -> str:
+    """Why the batch cannot have this budget; empty where it can."""
+    least = max(1, state.spent_micro + state.uncertain_micro + state.reserved_micro)
+    if max_micro >= least:
+        return ""
+    return f"${usd(max_micro):.6f} is below the ${usd(least):.6f} that are spent or set aside already"
+
+
+def with_budget(state: BatchState, max_micro: int) -> BatchState:
+    """Another budget; projects that were refused for want of money wait again where they may fit now."""
+    left_micro = max_micro - state.spent_micro - state.uncertain_micro
+    caps = {project.key: project.max_micro for project in state.projects}
+    ends = {
+        key: end
+        for key, end in state.ends.items()
+        if end.begun or end.status is not ProjectStatus.BUDGET_EXHAUSTED or caps[key] > left_micro
+    }
+    return state.model_copy(update={"max_micro": max_micro, "ends": ends})
 
 
 def batch_ending(state: BatchState, stopped: ProjectStatus | None, reason: str) -> Ending:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from orchestrator.contracts import names
+from orchestrator.contracts.messages import SetBudget
 from orchestrator.contracts.project import ProjectSpec
 from orchestrator.domain.outcome import ProjectStatus
 from orchestrator.domain.tasks import Stage
@@ -37,6 +38,16 @@ async def window(house: House, play: Play) -> BatchRun:
 async def money(house: House, play: Play) -> BatchRun:
     """A budget for one at a time, and in the end for none."""
     return await _to_end(await start_batch(house, _projects(2), max_micro=5_000_000), ProjectStatus.BUDGET_EXHAUSTED)
+
+
+async def budget_raised(house: House, play: Play) -> BatchRun:
+    """More money while a project runs, for one that was refused."""
+    gate = play.hold(Stage.PLAN, times=1)
+    run = await start_batch(house, _projects(2), max_micro=5_000_000, concurrency=1)
+    await gate.arrived.wait()
+    await run.steer(SetBudget(by="ann@laptop", max_micro=20_000_000))
+    gate.open()
+    return await _to_end(run, ProjectStatus.SUCCESS)
 
 
 async def continued(house: House, play: Play) -> BatchRun:
@@ -88,6 +99,7 @@ async def member(house: House, play: Play) -> BatchRun:
 BATCH_SCENES: dict[str, BatchScene] = {
     "batch_window": window,
     "batch_money": money,
+    "batch_budget_raised": budget_raised,
     "batch_continued": continued,
     "batch_pause_resume": pause_resume,
     "batch_cancel": cancel,

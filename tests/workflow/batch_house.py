@@ -16,6 +16,7 @@ from orchestrator.contracts.batch import (
     BatchView,
     ManifestEntry,
 )
+from orchestrator.contracts.messages import UPDATES, Request
 from orchestrator.contracts.project import ProjectSpec, ProjectView, Timeouts
 from orchestrator.domain.refs import blob_ref
 from tests.workflow.harness import POLL_S, House
@@ -49,6 +50,11 @@ class BatchRun:
     async def signal(self, name: str, *arguments: Any) -> None:
         """Send a signal."""
         await self.handle.signal(name, args=list(arguments))
+
+    async def steer(self, request: Request) -> str:
+        """What the batch answers to an operator. Raises WorkflowUpdateFailedError where it refuses."""
+        done: str = await self.handle.execute_update(UPDATES[type(request)], request, result_type=str)
+        return done
 
     async def result(self) -> BatchView:
         """The result, whose books must balance. Raises TimeoutError."""

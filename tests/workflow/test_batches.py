@@ -2,7 +2,8 @@
 
 import asyncio
 
-from temporalio.client import WorkflowExecutionStatus
+import pytest
+from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
 
 from orchestrator.artifacts.publish import batch_name
 from orchestrator.contracts import names
@@ -93,6 +94,26 @@ async def test_money_is_set_aside_before_a_start_and_given_back_at_the_end(opene
     assert [one.status for one in view.projects] == ["SUCCESS", "SUCCESS", "BUDGET_EXHAUSTED"]
     assert by_key(view)["c"].spent_micro == 0
     assert view.status is ProjectStatus.BUDGET_EXHAUSTED
+
+
+async def test_a_larger_budget_brings_back_what_was_refused(opened: Opened) -> None:
+    play = Play(text_task("t1"))
+    gate = play.hold(Stage.PLAN, times=1)
+    dear = projects("a", max_micro=2_000_000) | projects("b", max_micro=9_000_000)
+    async with opened(play) as house:
+        run = await start_batch(house, dear, max_micro=3_000_000)
+        await gate.arrived.wait()
+        early = await run.view()
+        with pytest.raises(WorkflowUpdateFailedError) as refusal:
+            await run.steer(SetBudget(max_micro=1_999_999))
+        done = await run.steer(SetBudget(by="ann", max_micro=11_000_000))
+        later = await run.until(lambda view: by_key(view)["b"].status == "RUNNING")
+        gate.open()
+        view = await run.result()
+    assert by_key(early)["b"].status == "BUDGET_EXHAUSTED", "it will never fit"
+    assert "are spent or set aside already" in str(refusal.value.cause)
+    assert (done, later.max_micro) == ("the budget is $11.000000", 11_000_000)
+    assert view.status is ProjectStatus.SUCCESS
 
 
 async def test_a_project_cannot_take_more_than_was_set_aside(opened: Opened) -> None:
