@@ -4,6 +4,7 @@ from temporalio import activity
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.run_telemetry import tell_batch
 from orchestrator.artifacts.journal import Journal
 from orchestrator.artifacts.publish import batch_name, joined_log, project_name
 from orchestrator.artifacts.store import ArtifactStore
@@ -23,6 +24,7 @@ from orchestrator.contracts.project import ProjectSpec, ProjectView
 from orchestrator.domain.batch import BatchProject, ProjectEnd
 from orchestrator.domain.outcome import ProjectStatus
 from orchestrator.domain.refs import BlobRef
+from orchestrator.telemetry.telemetry import SILENT, Telemetry
 
 _OPEN = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
 _ENDED = {
@@ -35,9 +37,10 @@ _ENDED = {
 class BatchActivities:
     """Implementations over one store and one journal."""
 
-    def __init__(self, store: ArtifactStore, journal: Journal) -> None:
+    def __init__(self, store: ArtifactStore, journal: Journal, telemetry: Telemetry = SILENT) -> None:
         self._store = store
         self._journal = journal
+        self._telemetry = telemetry
 
     @activity.defn(name=names.ACTIVITY_BATCH_OPEN)
     async def open(self, request: OpenBatch) -> OpenedBatch:
@@ -65,6 +68,8 @@ class BatchActivities:
         view = request.view.model_copy(update={"events": events})
         name = batch_name(request.namespace, view.batch_id, "view.json")
         await self._store.write_named(name, view.model_dump_json().encode())
+        if events is not None:
+            tell_batch(self._telemetry, view)
         return PublishedBatch(events=events)
 
     async def _manifest(self, ref: BlobRef) -> BatchManifest:

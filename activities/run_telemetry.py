@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from pydantic import ValidationError
 
 from orchestrator.artifacts.store import ArtifactError, ArtifactStore, ArtifactUnavailableError
+from orchestrator.contracts.batch import BatchView
 from orchestrator.contracts.names import pipeline_workflow_id
 from orchestrator.contracts.pipeline import PipelineInput, PublishRun
 from orchestrator.contracts.project import Event, ProjectView, TaskView
@@ -31,6 +33,7 @@ _BAD_ENDS = (
 )
 _TOLD_BY_SPANS = ("started", "finished", "call_started", "call_settled", "task_")
 _MAX_MOMENTS = 100
+_MAX_TASKS = 1_000  # of a run: more at once would not fit into the exporter's queue
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ async def tell_project(telemetry: Telemetry, store: ArtifactStore, given: Publis
         return
     trace = spans.trace_id(given.namespace, given.project)
     telemetry.emit(_root("project", trace, run, view.status, _of_project(given, view)))
-    for task in view.tasks:
+    for task in view.tasks[:_MAX_TASKS]:
         span = _task(trace, run, task.id, "task")
         if span is not None:
             failed = task.status == TaskStatus.FAILED.value
@@ -90,7 +93,8 @@ async def tell_pipeline(telemetry: Telemetry, store: ArtifactStore, given: Publi
         return
     trace = spans.trace_id(given.namespace, given.run_id)
     telemetry.emit(_root("pipeline", trace, run, status, _of_pipeline(given, ended)))
-    for label in dict.fromkeys(event.task for event in run.events if event.task):
+    labels = dict.fromkeys(event.task for event in run.events if event.task)
+    for label in islice(labels, _MAX_TASKS):
         span = _task(trace, run, label, "step")
         if span is not None:
             statuses = [event.kind for event in run.of(label) if event.kind.startswith("task_")]
@@ -98,6 +102,13 @@ async def tell_pipeline(telemetry: Telemetry, store: ArtifactStore, given: Publi
             failed = last == StepStatus.FAILED.value
             attributes = {"orch.task.id": label, "orch.status": last}
             telemetry.emit(replace(span, attributes=attributes, error="failed" if failed else ""))
+
+
+def tell_batch(telemetry: Telemetry, view: BatchView) -> None:
+    """A batch has ended. Its projects have traces of their own."""
+    labels = {"kind": "batch", "status": view.status.value}
+    telemetry.add(instruments.RUNS, 1, labels)
+    telemetry.add(instruments.RUN_DURATION, view.elapsed_s, labels)
 
 
 async def _read(telemetry: Telemetry, store: ArtifactStore, log: BlobRef | None) -> _Run | None:

@@ -162,7 +162,7 @@ def _work(
         own = ToolActivities(store, journal, sandbox, environments, tuple(providers), telemetry)
         pipelines = PipelineToolActivities(store, tuple(with_mock), telemetry)
         delivery = DeliveryActivities(store, settings)
-        batches = BatchActivities(store, journal)
+        batches = BatchActivities(store, journal, telemetry)
         tools = (
             *tool_activities(own),
             *pipeline_activities(pipelines),
