@@ -19,7 +19,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from orchestrator.client.rpc import RPC_TIMEOUT, rpc_errors
+from orchestrator.client.rpc import RPC_TIMEOUT, UPDATE_TIMEOUT, rpc_errors
 from orchestrator.contracts.names import DEPLOYMENT, QUEUE_WORKFLOWS
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
@@ -93,7 +93,7 @@ async def promote(client: Client, build_id: str, by: str, patience_s: float = PA
     while True:
         try:
             with rpc_errors(_address(client)):
-                await client.workflow_service.set_worker_deployment_current_version(request, timeout=RPC_TIMEOUT)
+                await client.workflow_service.set_worker_deployment_current_version(request, timeout=UPDATE_TIMEOUT)
         except PrerequisiteError as error:
             cause = error.__cause__
             if not isinstance(cause, RPCError) or cause.status not in _NOT_READY:
