@@ -18,6 +18,7 @@ from orchestrator.client.binary import CLI_VERSION, server_version
 from orchestrator.client.server import server_info
 from orchestrator.client.worker_process import worker_info
 from orchestrator.settings import Settings
+from orchestrator.settings.encryption import ENCRYPTION_KEYS
 
 Verdict = Literal["ok", "note", "missing"]
 
@@ -71,6 +72,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
     yield _sandbox(settings)
     yield _tools(settings)
     yield from _folders(settings)
+    yield _encryption(settings)
     yield from _keys(settings)
 
 
@@ -201,6 +203,17 @@ def _store(settings: Settings) -> Iterator[Check]:
         yield Check(
             "shared store", "note", detail, "set ORCH_ARTIFACTS_URL to s3://, gs:// or az://, or share the folder"
         )
+
+
+def _encryption(settings: Settings) -> Check:
+    ids = settings.encryption.ids
+    if ids:
+        others = f"; also opens what {', '.join(ids[1:])} sealed" if ids[1:] else ""
+        return Check("encryption", "ok", f"seals with key {ids[0]}{others}")
+    if settings.embedded:
+        return Check("encryption", "ok", "off")
+    readable = "off: who reads Temporal's database or the store reads your projects"
+    return Check("encryption", "note", readable, f"set {ENCRYPTION_KEYS} everywhere (docs/security.md)")
 
 
 def _writable(name: str, folder: Path, fix: str) -> Check:

@@ -31,6 +31,10 @@ COMMANDS = [
     "skip",
     "override-model",
     "guide",
+    "batch",
+    "delete",
+    "gc",
+    "codec-server",
     "models",
     "doctor",
     "pipeline",
@@ -38,7 +42,10 @@ COMMANDS = [
     "server",
     "worker",
 ]
-HEAVY = ("temporalio", "pydantic", "rich", "genai_prices", "openai", "anthropic", "google", "yaml")
+HEAVY = (
+    *("temporalio", "pydantic", "rich", "genai_prices", "openai", "anthropic", "google", "yaml"),
+    *("cryptography", "starlette", "uvicorn", "opentelemetry"),
+)
 NOTHING_STARTED = ("temporal", "worker.json", "runs")
 
 
