@@ -25,6 +25,7 @@ from orchestrator.telemetry.telemetry import SILENT, Telemetry
 
 logger = logging.getLogger(__name__)
 
+_GOOD_ENDS = (ProjectStatus.SUCCESS, ProjectStatus.COMPLETED_DEGRADED, ProjectStatus.CANCELLED)
 _BAD_ENDS = (
     ProjectStatus.SYSTEM_FAILURE,
     ProjectStatus.TIMEOUT,
@@ -57,6 +58,13 @@ class _Run:
 
     def of(self, task: str) -> list[Event]:
         return [event for event in self.events if event.task == task]
+
+
+def begin_counting(telemetry: Telemetry) -> None:
+    """All ends of runs exist at zero: a counter that appears with its first event hides it from Prometheus."""
+    for kind in ("project", "pipeline", "batch"):
+        for status in (*_GOOD_ENDS, *_BAD_ENDS):
+            telemetry.add(instruments.RUNS, 0, {"kind": kind, "status": status.value})
 
 
 async def tell_project(telemetry: Telemetry, store: ArtifactStore, given: PublishInput, log: BlobRef | None) -> None:

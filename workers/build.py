@@ -21,6 +21,7 @@ from activities.model_calls import ModelActivities
 from activities.pipeline_calls import StepActivities
 from activities.pipeline_mock import MockVendor
 from activities.pipeline_tools import PipelineToolActivities
+from activities.run_telemetry import begin_counting
 from activities.tools import ToolActivities
 from orchestrator.artifacts.exclusive import require_exclusive
 from orchestrator.artifacts.journal import Journal, process_owner
@@ -158,6 +159,7 @@ def _work(
             StepActivities(store, journal, with_mock, secrets, telemetry),
         )
     if serving.tools and sandbox is not None:
+        begin_counting(telemetry)
         environments = Environments(settings)
         own = ToolActivities(store, journal, sandbox, environments, tuple(providers), telemetry)
         pipelines = PipelineToolActivities(store, tuple(with_mock), telemetry)

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from activities.run_telemetry import tell_pipeline, tell_project
+from activities.run_telemetry import begin_counting, tell_pipeline, tell_project
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts.pipeline import PipelineInput, PipelineMemory, PipelineRunSpec, PublishRun
 from orchestrator.contracts.project import Event, ProjectView, TaskView
@@ -127,6 +127,14 @@ def test_a_run_that_goes_on_without_having_ended_is_one(tmp_path: Path) -> None:
     found = by_name(told(tmp_path, events(*FIRST[:-1], *SECOND), seen))
     assert found.keys() == {"project", "task t1", "task t2"}
     assert (found["project"].parent_id, found["project"].start_s) == (None, 1.0)
+
+
+def test_every_end_of_a_run_is_counted_from_zero() -> None:
+    ear = Ear()
+    begin_counting(ear)
+    counted = ear.of(instruments.RUNS)
+    assert {status for _, status in counted} == {status.value for status in list(ProjectStatus)[5:]}
+    assert set(counted.values()) == {0}
 
 
 def test_a_log_that_is_lost_spoils_nothing(tmp_path: Path) -> None:
