@@ -16,6 +16,7 @@ from orchestrator.client.rpc import RPC_TIMEOUT
 from orchestrator.contracts.names import WORKFLOW_TYPES
 
 _LARGE_PAGE = 1000
+_READABLE = (b"json/plain", b"binary/plain", b"binary/null")  # neither compressed, sealed nor kept elsewhere
 
 
 async def executions(client: Client, query: str = "") -> AsyncIterator[WorkflowExecution]:
@@ -61,6 +62,8 @@ async def _in_message(client: Client, message: Message) -> set[str]:
     found: set[str] = set()
     for payload in _payloads(message):
         found |= digests(payload.data)  # a payload that lies in the store has its digest here
+        if payload.metadata.get("encoding") in _READABLE:
+            continue
         try:
             values = await client.data_converter.decode([payload])
         except ArtifactError:  # lost: whatever it named cannot be reached by it
