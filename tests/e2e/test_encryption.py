@@ -129,6 +129,9 @@ def steered_run(theatre: Theatre) -> Outcome:
     )
     run = project_id(command)
     said(command, f"orch-cli approve {run}")
+    refused = theatre.installation.run("skip", run, "t99")
+    assert refused.code == 2
+    assert "t99" in refused.err, "the reason of a refused update is not opened"
     for arguments in (
         ("pause", run, "--reason", WORDS["pause"]),
         ("guide", run, WORDS["guidance"]),
