@@ -112,6 +112,12 @@ def test_every_alert_was_seen_firing() -> None:
     assert {rule["alert"] for rule in rules()} == set(re.findall(r'alertname="(\w+)"', tests))
 
 
+def test_the_guide_says_what_to_do_at_every_alert() -> None:
+    guide = (DEPLOY / "README.md").read_text(encoding="utf-8")
+    table = guide.split("## Alerts")[1].split("\n## ")[0]
+    assert {rule["alert"] for rule in rules()} == set(re.findall(r"`((?:Orch|Temporal)[A-Z]\w+)`", table))
+
+
 def test_dashboards_can_be_loaded_side_by_side() -> None:
     boards = dashboards()
     assert len({board["uid"] for board in boards.values()}) == len(boards) >= 2
