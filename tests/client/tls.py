@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,28 +75,78 @@ async def frontend(
     if clients_of:
         context.load_verify_locations(clients_of.cert)
         context.verify_mode = ssl.CERT_REQUIRED
-    host, _, port = upstream.rpartition(":")
+    taken: list[_Front] = []
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
-        with suppress(OSError, asyncio.IncompleteReadError):
-            opening, stream = await _opening(reader)
-            if api_key and compressed(f"Bearer {api_key}") not in opening:
-                writer.write(_refusal(stream))
-                await writer.drain()
-                await reader.read()
-            else:
-                back, forth = await asyncio.open_connection(host, int(port))
-                writers.append(forth)
-                forth.write(opening)
-                await asyncio.gather(_copy(reader, forth), _copy(back, writer))
+    def accept() -> _Front:
+        taken.append(_Front(upstream, api_key))
+        return taken[-1]
 
-    writers: list[asyncio.StreamWriter] = []
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    listening = await asyncio.get_running_loop().create_server(accept, "127.0.0.1", 0, ssl=context)
     async with listening:
         yield f"localhost:{listening.sockets[0].getsockname()[1]}"
-    for writer in writers:
-        writer.transport.abort()
+    for front in taken:
+        await front.end()
+
+
+class _Front(asyncio.Protocol):
+    """A client's connection, joined to one of its own to the server behind once the client may."""
+
+    def __init__(self, upstream: str, api_key: str) -> None:
+        self._upstream = upstream
+        self._wanted = compressed(f"Bearer {api_key}") if api_key else b""
+        self._opening = b""
+        self._joining: asyncio.Task[None] | None = None
+        self._back: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        assert self.transport
+        if self._back:
+            self._back.write(data)
+            return
+        self._opening += data
+        stream = _first_stream(self._opening)
+        if stream is None or self._joining:
+            return
+        if self._wanted in self._opening:
+            self._joining = asyncio.create_task(self._join())
+        else:
+            self.transport.write(_refusal(stream))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._back:
+            self._back.abort()
+
+    async def _join(self) -> None:
+        host, _, port = self._upstream.rpartition(":")
+        self._back, _ = await asyncio.get_running_loop().create_connection(lambda: _Back(self), host, int(port))
+        self._back.write(self._opening)
+
+    async def end(self) -> None:
+        """Breaks both connections off."""
+        if self._joining:
+            await self._joining
+        for transport in (self.transport, self._back):
+            if transport:
+                transport.abort()
+        await asyncio.sleep(0)  # the loop takes note of it
+
+
+class _Back(asyncio.Protocol):
+    def __init__(self, front: _Front) -> None:
+        self._front = front
+
+    def data_received(self, data: bytes) -> None:
+        assert self._front.transport
+        self._front.transport.write(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        assert self._front.transport
+        self._front.transport.close()
 
 
 def compressed(text: str) -> bytes:
@@ -106,14 +156,14 @@ def compressed(text: str) -> bytes:
     return int(bits, 2).to_bytes(len(bits) // 8, "big")
 
 
-async def _opening(reader: asyncio.StreamReader) -> tuple[bytes, int]:
-    """All that comes up to the first request's headers, and the number of its stream."""
-    read = await reader.readexactly(_PREFACE_BYTES)
-    while True:
-        head = await reader.readexactly(9)
-        read += head + await reader.readexactly(int.from_bytes(head[:3], "big"))
-        if head[3] == _HEADERS_FRAME:
-            return read, int.from_bytes(head[5:], "big")
+def _first_stream(opening: bytes) -> int | None:
+    """The number of the first request's stream, None as long as its headers have not all come."""
+    at = _PREFACE_BYTES
+    while len(opening) >= at + 9:
+        head, at = opening[at : at + 9], at + 9 + int.from_bytes(opening[at : at + 3], "big")
+        if head[3] == _HEADERS_FRAME and len(opening) >= at:
+            return int.from_bytes(head[5:], "big")
+    return None
 
 
 def _refusal(stream: int) -> bytes:
@@ -125,14 +175,6 @@ def _refusal(stream: int) -> bytes:
     )
     headers = len(block).to_bytes(3, "big") + bytes([_HEADERS_FRAME, 0x05]) + stream.to_bytes(4, "big") + block
     return bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]) + headers
-
-
-async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await source.read(65536):
-            target.write(data)
-            await target.drain()
-    target.close()
 
 
 def _builder(
