@@ -41,6 +41,8 @@ async def call_model(
 
 
 async def _until_answered(ctx: RunContext, slot: CallSlot, work: Work, parts: PromptParts) -> CallResult | GiveUp:
+    if not ctx.vendors():
+        return GiveUp(reason="no worker asks models of a vendor that this run may use")
     given = ProjectModels(models=ctx.models(), routing=ctx.routing(), overrides=ctx.state.overrides)
     order = ranking(work, given)
     progress = ctx.state.calls.get(slot.name, CallProgress())
