@@ -123,6 +123,11 @@ def test_workers_can_write_where_they_must(compose: dict[str, Any]) -> None:
         assert any(volume == "artifacts:/var/lib/orch/artifacts" for volume in compose[name]["volumes"])
 
 
+def test_installers_fill_a_disk_and_not_the_memory(compose: dict[str, Any]) -> None:
+    worker = compose["tool-worker"]
+    assert f"tools:{worker['environment']['HOME']}" in worker["volumes"]
+
+
 def test_what_is_mounted_from_here_is_here(compose: dict[str, Any]) -> None:
     mounts = [volume for service in compose.values() for volume in service.get("volumes", ())]
     sources = [mount.split(":")[0] for mount in mounts if mount.startswith("./")]

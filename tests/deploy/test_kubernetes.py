@@ -11,8 +11,8 @@ from tests.deploy.rendering import header, kept
 from workers.build import GRACE
 
 VENDORS = ("openai", "anthropic")  # those of ci/full-values.yaml
-# Variables of Temporal's and OpenTelemetry's SDKs; all others are ours and stand in our code.
-OF_SDKS = ("TEMPORAL_", "OTEL_")
+# Variables of Temporal's and OpenTelemetry's SDKs and of installers; all others are ours and stand in our code.
+OF_OTHERS = ("TEMPORAL_", "OTEL_", "HOME")
 
 
 @pytest.fixture(scope="module", name="objects")
@@ -93,7 +93,7 @@ def test_keys_are_where_they_are_needed(objects: dict[tuple[str, str], dict[str,
 def test_variables_are_understood(objects: dict[tuple[str, str], dict[str, Any]], role: str) -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "orchestrator" / "settings").rglob("*.py"))
     for variable in container(objects, role)["env"]:
-        assert variable["name"].startswith(OF_SDKS) or f'"{variable["name"]}"' in code
+        assert variable["name"].startswith(OF_OTHERS) or f'"{variable["name"]}"' in code
 
 
 def test_the_codec_server_has_keys_and_token_and_only_the_ingress_reaches_it(
@@ -114,6 +114,8 @@ def test_a_worker_can_write_where_it_must(objects: dict[tuple[str, str], dict[st
     mounts = {mount["mountPath"] for mount in container(objects, role)["volumeMounts"]}
     assert {"/tmp", "/home/orch", "/var/lib/orch"} <= mounts
     assert ("/var/cache/orch" in mounts) == (role == "tools")
+    home = {variable["name"]: variable.get("value") for variable in container(objects, role)["env"]}.get("HOME")
+    assert home == ("/var/cache/orch" if role == "tools" else None), "installers fill their home"
 
 
 @pytest.mark.parametrize("role", ROLES)
