@@ -144,8 +144,9 @@ def test_prometheus_reads_every_instrument(monkeypatch: pytest.MonkeyPatch) -> N
         if one.kind is instruments.Kind.HISTOGRAM:
             assert samples[f"{one.prometheus_name}_count"].value == 2
             assert samples[f"{one.prometheus_name}_sum"].value == 2.5
-            bounds = [s.labels["le"] for s in family.samples if s.name.endswith("_bucket")]
-            assert [float(bound) for bound in bounds] == [*one.buckets, float("inf")]
+            buckets = {float(s.labels["le"]): s.value for s in family.samples if s.name.endswith("_bucket")}
+            assert list(buckets) == [*one.buckets, float("inf")]
+            assert all(count == (bound >= 0.5) + (bound >= 2) for bound, count in buckets.items())
         else:
             sample = samples[one.prometheus_name]
             assert sample.value == 2.5
