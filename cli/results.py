@@ -98,6 +98,8 @@ def _facts(view: ProjectView, output_dir: str | None) -> list[tuple[str, ...]]:
     if view.quality_score is not None:
         facts.append(("score", f"{view.quality_score:.2f}"))
     facts.append(("time", f"{duration(view.elapsed_s)}, {view.calls} model calls"))
+    if view.output_dir:
+        facts.append(("delivered", one_line(view.output_dir, 400)))
     if output_dir:
         facts.append(("output", output_dir))
         facts += [("tests", f"cd {_quoted(output_dir)} && python -m pytest")] if _has_tests(view) else []

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.console import say
-from cli.delivering import wanted_delivery
+from cli.delivering import overlaid, wanted_delivery
 from cli.schedule_results import present_schedule
 from cli.session import operator, run_async, settings_for
 from cli.steering import parsed
@@ -92,13 +92,14 @@ def update_schedule(name: str, options: ScheduleOptions) -> int:
     async def command() -> int:
         client = await Orchestrator.connect(settings, say)
         view = await client.schedules.view(name)
-        wanted = _delivery(options, view.batch.delivery or Delivery())
+        known = view.batch.delivery or Delivery()
+        wanted = _delivery(options, overlaid(known, plan.delivery if plan else None))
         changes = Changes(
             timing=timing,
             plan=plan,
             file=file,
             month_micro=month_micro,
-            delivery=local_delivery(wanted, settings) if wanted != view.batch.delivery else None,
+            delivery=(local_delivery(wanted, settings) or Delivery()) if wanted != known else None,
         )
         if changes == Changes(timing=Timing()):
             raise UserInputError("say what to change; --file FILE takes a file as it is now")

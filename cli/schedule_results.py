@@ -16,6 +16,7 @@ from orchestrator.domain.money import usd
 from orchestrator.domain.text import one_line
 
 _NEXT = 5
+_NOTES = 5
 _DIGEST_CHARS = 12
 
 
@@ -86,6 +87,7 @@ def _object(view: ScheduleView, batches: list[BatchView | None], spent_micro: in
         "webhook": bool(delivery and delivery.webhook),
         "command": list(delivery.command) if delivery else [],
         "running": list(view.running),
+        "waiting": view.waiting,
         "fired": view.fired,
         "skipped": view.skipped,
         "missed": view.missed,
@@ -103,6 +105,7 @@ def _run_object(view: ScheduleView, run: ScheduledRun, batch: BatchView | None) 
         "spent_usd": usd(batch.spent_micro) if batch else None,
         "quality_score": batch.quality_score if batch else None,
         "elapsed_s": round(batch.elapsed_s, 3) if batch else None,
+        "notes": list(batch.notes) if batch else [],
         "sha256": batch.manifest.sha256 if batch and batch.manifest else None,
         "projects": [
             {
@@ -123,6 +126,13 @@ def _block(view: ScheduleView, batches: list[BatchView | None], spent_micro: int
         lines += ["", "next", *(f"  {_time(one, view.timezone)}" for one in view.next_s[:_NEXT])]
     if view.recent:
         lines += ["", "last", *columns([_run_row(view, *one) for one in zip(view.recent, batches, strict=True)])]
+    told: list[tuple[str, ...]] = [
+        (run.batch_id, one_line(note, 200))
+        for run, batch in zip(view.recent, batches, strict=True)
+        for note in (batch.notes if batch else ())
+    ]
+    if told:
+        lines += ["", "notes", *columns(told[:_NOTES])]
     return lines
 
 
@@ -143,7 +153,8 @@ def _facts(view: ScheduleView, spent_micro: int) -> list[tuple[str, ...]]:
     if delivery and delivery.command:
         facts.append(("command", one_line(" ".join(delivery.command), 120)))
     facts.append(("overlap", f"{view.overlap}; missed runs are made up for within {duration(view.catchup_s)}"))
-    facts.append(("so far", f"{view.fired} fired, {view.skipped} skipped, {view.missed} missed"))
+    waiting = f", {view.waiting} waiting" if view.waiting else ""
+    facts.append(("so far", f"{view.fired} fired, {view.skipped} skipped, {view.missed} missed{waiting}"))
     return facts
 
 

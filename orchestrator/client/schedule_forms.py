@@ -87,6 +87,7 @@ class ScheduleView(ScheduleRow):
     note: str
     batch: BatchSpec
     running: tuple[str, ...]  # ids of batches
+    waiting: int  # runs that are due and wait for another one to end
     fired: int
     skipped: int  # due while another run went on
     missed: int  # due while the server was down, for longer than the catch-up window
@@ -158,6 +159,7 @@ def view_of(described: ScheduleDescription, batch: BatchSpec) -> ScheduleView:
             for one in info.running_actions
             if isinstance(one, ScheduleActionExecutionStartWorkflow)
         ),
+        waiting=described.raw_description.info.buffer_size,
         fired=info.num_actions,
         skipped=info.num_actions_skipped_overlap,
         missed=info.num_actions_missed_catchup_window,

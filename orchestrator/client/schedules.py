@@ -24,7 +24,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from orchestrator.artifacts.month_ledger import MonthLedger
 from orchestrator.client.batch_spec import PlannedBatch, store_batch
-from orchestrator.client.rpc import RPC_TIMEOUT, rpc_errors
+from orchestrator.client.rpc import rpc_errors
 from orchestrator.client.runs import Site
 from orchestrator.client.schedule_forms import (
     Overlap,
@@ -54,7 +54,9 @@ from orchestrator.domain.outcome import ProjectStatus
 from orchestrator.domain.text import one_line
 
 _STATUS = SearchAttributeKey.for_keyword("OrchStatus")
-_STARTED_S = 5.0  # after a trigger
+# A schedule is itself a workflow of the server, which answers between its own tasks.
+_TIMEOUT = timedelta(seconds=20)
+_STARTED_S = 15.0  # after a trigger
 _LOOK_S = 0.1
 # A backfill is meant to run all that was missed: what a schedule drops when it is late is kept here.
 _BACKFILLS = {
@@ -113,7 +115,7 @@ class Schedules:
         schedule = Schedule(self._action(name, batch), spec_of(timing), policy_of(timing), state)
         with self._errors(name):
             try:
-                await self._client.create_schedule(name, schedule, rpc_timeout=RPC_TIMEOUT)
+                await self._client.create_schedule(name, schedule, rpc_timeout=_TIMEOUT)
             except ScheduleAlreadyRunningError:
                 raise UserInputError(
                     f"there is a schedule {name!r} already; 'orch-cli schedule update {name}' changes it"
@@ -124,7 +126,7 @@ class Schedules:
         """All schedules that start batches, by name."""
         rows: list[ScheduleRow] = []
         with rpc_errors(self._address):
-            async for listed in await self._client.list_schedules(rpc_timeout=RPC_TIMEOUT):
+            async for listed in await self._client.list_schedules(rpc_timeout=_TIMEOUT):
                 row = listed_row(listed, BATCH_WORKFLOW)
                 rows += [row] if row else []
                 if len(rows) >= limit:
@@ -134,7 +136,7 @@ class Schedules:
     async def view(self, name: str) -> ScheduleView:
         """The schedule as it is now."""
         with self._errors(name):
-            described = await self._handle(name).describe(rpc_timeout=RPC_TIMEOUT)
+            described = await self._handle(name).describe(rpc_timeout=_TIMEOUT)
         return view_of(described, (await self._input(name, described.schedule)).spec)
 
     async def month_spent(self, view: ScheduleView) -> int:
@@ -147,12 +149,12 @@ class Schedules:
     async def pause(self, name: str, note: str) -> None:
         """Fires no more; what runs goes on."""
         with self._errors(name):
-            await self._handle(name).pause(note=note, rpc_timeout=RPC_TIMEOUT)
+            await self._handle(name).pause(note=note, rpc_timeout=_TIMEOUT)
 
     async def resume(self, name: str, note: str) -> None:
         """Fires again."""
         with self._errors(name):
-            await self._handle(name).unpause(note=note, rpc_timeout=RPC_TIMEOUT)
+            await self._handle(name).unpause(note=note, rpc_timeout=_TIMEOUT)
 
     async def trigger(self, name: str) -> str | None:
         """Fires once, now; the id of the batch, or None where another run goes on and this one was left out or waits.
@@ -161,7 +163,7 @@ class Schedules:
         """
         before = await self.view(name)
         with self._errors(name):
-            await self._handle(name).trigger(rpc_timeout=RPC_TIMEOUT)
+            await self._handle(name).trigger(rpc_timeout=_TIMEOUT)
         known = {run.batch_id for run in before.recent} | set(before.running)
         deadline = asyncio.get_running_loop().time() + _STARTED_S
         while asyncio.get_running_loop().time() < deadline:
@@ -169,7 +171,8 @@ class Schedules:
             for run in now.recent:
                 if run.batch_id not in known:
                     return run.batch_id
-            if now.skipped > before.skipped:
+            buffered = now.overlap == Overlap.BUFFER and now.waiting > before.waiting
+            if now.skipped > before.skipped or buffered:
                 return None
             await asyncio.sleep(_LOOK_S)
         return None
@@ -178,7 +181,7 @@ class Schedules:
         """Runs all that was due from `start` to `end`; BUFFER: one after the other."""
         span = ScheduleBackfill(start_at=start, end_at=end, overlap=_BACKFILLS[overlap])
         with self._errors(name):
-            await self._handle(name).backfill(span, rpc_timeout=RPC_TIMEOUT)
+            await self._handle(name).backfill(span, rpc_timeout=_TIMEOUT)
 
     async def update(self, name: str, changes: Changes) -> ScheduleView:
         """Changes a schedule from its next run on; runs under way stay as they are."""
@@ -197,13 +200,13 @@ class Schedules:
             return ScheduleUpdate(schedule=edited(given.description.schedule, changes.timing, change))
 
         with self._errors(name):
-            await self._handle(name).update(updated, rpc_timeout=RPC_TIMEOUT)
+            await self._handle(name).update(updated, rpc_timeout=_TIMEOUT)
         return await self.view(name)
 
     async def delete(self, name: str) -> None:
         """Fires no more, and is gone; what runs goes on, and results stay."""
         with self._errors(name):
-            await self._handle(name).delete(rpc_timeout=RPC_TIMEOUT)
+            await self._handle(name).delete(rpc_timeout=_TIMEOUT)
 
     def _action(self, name: str, batch: BatchSpec) -> ScheduleActionStartWorkflow:
         running = TypedSearchAttributes(
@@ -261,7 +264,7 @@ def _changed(old: BatchSpec, stored: BatchSpec | None, changes: Changes) -> Batc
     month_micro = old.schedule.month_micro if changes.month_micro is None else changes.month_micro
     file = old.schedule.file if changes.file is None else str(changes.file)
     terms = old.schedule.model_copy(update={"timezone": timezone, "month_micro": month_micro, "file": file})
-    delivery = changes.delivery or old.delivery
+    delivery = old.delivery if changes.delivery is None else changes.delivery
     batch = stored or old
     return batch.model_copy(
         update={

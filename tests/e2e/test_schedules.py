@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from cli.main import run
+from orchestrator.testing.installation import Outcome
 from orchestrator.testing.project_script import ProjectScript, ScriptedTask
 from tests.e2e.theatre import DEADLINE_S, WEBHOOK_SECRET, Theatre
 from tests.receiver import receiving
@@ -27,22 +29,30 @@ SLOW = ProjectScript(tasks=(ScriptedTask(id="only", files={"only.txt": "done\n"}
 
 
 class Scheduled:
-    """One schedule of a test, and what its file says."""
+    """One schedule of a test, and what its file says. Only its creation is a process of its own, long gone later."""
 
-    def __init__(self, theatre: Theatre, name: str) -> None:
+    def __init__(self, theatre: Theatre, name: str, capsys: pytest.CaptureFixture[str]) -> None:
         self.theatre = theatre
         self.name = name
         self.file = theatre.installation.folder / f"{name}.yaml"
+        self._capsys = capsys
         self.write("As it was")
 
-    def write(self, text: str) -> None:
-        self.file.write_text(FILE.format(text=text), encoding="utf-8")
+    def write(self, text: str, more: str = "") -> None:
+        self.file.write_text(FILE.format(text=text) + more, encoding="utf-8")
 
     def create(self, *options: str) -> dict[str, Any]:
-        return self.do("create", "--file", str(self.file), "--every", "30d", *options)
+        given = ("--file", str(self.file), "--every", "30d", *options)
+        outcome = self.theatre.ask("schedule", "create", self.name, *given)
+        assert outcome.code == 0, outcome.err
+        return outcome.object
+
+    def ask(self, *arguments: str) -> Outcome:
+        code = run([*arguments, "--json"])
+        return Outcome(code, *self._capsys.readouterr())
 
     def do(self, verb: str, *options: str) -> dict[str, Any]:
-        outcome = self.theatre.ask("schedule", verb, self.name, *options)
+        outcome = self.ask("schedule", verb, self.name, *options)
         assert outcome.code == 0, outcome.err
         return outcome.object
 
@@ -53,7 +63,7 @@ class Scheduled:
 
     def ended(self, batch_id: str) -> dict[str, Any]:
         """The batch's result, once it has one."""
-        return self.theatre.ask("batch", "watch", batch_id).object
+        return self.ask("batch", "watch", batch_id).object
 
     def until(self, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         deadline = time.monotonic() + DEADLINE_S
@@ -63,11 +73,19 @@ class Scheduled:
 
 
 @pytest.fixture
-def nightly(theatre: Theatre, request: pytest.FixtureRequest) -> Iterator[Scheduled]:
+def nightly(
+    theatre: Theatre,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Scheduled]:
+    for name, value in theatre.installation.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(theatre.installation.folder)
     theatre.play(QUICK.reply)
-    scheduled = Scheduled(theatre, request.node.name.replace("_", "-")[5:65].strip("-"))
+    scheduled = Scheduled(theatre, request.node.name.replace("_", "-")[5:65].strip("-"), capsys)
     yield scheduled
-    theatre.ask("schedule", "delete", scheduled.name)
+    scheduled.ask("schedule", "delete", scheduled.name)
 
 
 def test_a_schedule_runs_what_its_file_said_and_delivers_it(nightly: Scheduled) -> None:
@@ -94,7 +112,7 @@ def test_a_schedule_runs_what_its_file_said_and_delivers_it(nightly: Scheduled) 
     assert message["type"] == "batch.finished" and message["data"]["status"] == "SUCCESS"
     assert message["data"]["projects"][0]["output_dir"] == str(written)
     fetched = nightly.theatre.installation.folder / "fetched"
-    exported = nightly.theatre.ask("export", run["batch_id"], "--output-dir", str(fetched))
+    exported = nightly.ask("export", run["batch_id"], "--output-dir", str(fetched))
     assert exported.code == 0, exported.err
     assert (fetched / nightly.name[:40].strip("-") / "only.txt").is_file()
     assert nightly.do("update", "--file", str(nightly.file))["sha256"] != made["sha256"]
@@ -109,12 +127,16 @@ def test_a_schedule_is_paused_resumed_changed_and_deleted(nightly: Scheduled) ->
     changed = nightly.do("update", "--cron", "30 2 * * mon-fri", "--cron", "@monthly", "--overlap", "buffer")
     assert changed["when"] == ["30 2 * * mon-fri", "@monthly"] and changed["overlap"] == "buffer"
     assert changed["paused"] and changed["timezone"] == "Europe/Berlin" and changed["sha256"] == made["sha256"]
+    nightly.write("New", "deliver: {output_dir: from-file}\n")
+    told = nightly.do("update", "--file", str(nightly.file), "--webhook", "http://127.0.0.1:9/")
+    assert told["webhook"] and told["sha256"] != made["sha256"]
+    assert not nightly.do("update", "--webhook", "")["webhook"]
     assert all(moment[11:16] in ("00:00", "02:30") for moment in changed["next"])
-    again = nightly.theatre.ask("schedule", "create", nightly.name, "--every", "1h", "--file", str(nightly.file))
+    again = nightly.ask("schedule", "create", nightly.name, "--every", "1h", "--file", str(nightly.file))
     assert again.code == 2 and "already" in again.err
     assert nightly.do("delete")["deleted"]
     for verb in ("show", "trigger", "pause", "delete"):
-        gone = nightly.theatre.ask("schedule", verb, nightly.name)
+        gone = nightly.ask("schedule", verb, nightly.name)
         assert gone.code == 2 and len(gone.err.splitlines()) == 1 and "there is no schedule" in gone.err
 
 
@@ -126,7 +148,7 @@ def test_what_was_missed_is_run_later_under_its_own_date(nightly: Scheduled) -> 
     assert [run["scheduled"][:16] for run in view["runs"]] == ["2026-11-18T12:00", "2026-11-17T12:00"]
     folders = [Path(run["projects"][0]["output_dir"]).name for run in view["runs"]]
     assert folders == ["2026-11-18", "2026-11-17"]
-    named = nightly.theatre.ask("schedule", "list").object["schedules"]
+    named = nightly.ask("schedule", "list").object["schedules"]
     assert nightly.name in [row["name"] for row in named]
 
 
@@ -156,10 +178,14 @@ def test_a_later_run_cancels_an_earlier_one_and_its_projects(nightly: Scheduled)
     assert nightly.ended(second)["status"] == "SUCCESS"
 
 
-def test_a_trigger_that_is_left_out_says_so(nightly: Scheduled) -> None:
+def test_a_trigger_that_is_left_out_or_waits_says_so(nightly: Scheduled) -> None:
     nightly.create()
     nightly.theatre.play(SLOW.reply)
     first = nightly.trigger()
     assert nightly.do("trigger")["batch_id"] is None
     assert nightly.do("show")["skipped"] == 1
-    assert nightly.theatre.installation.run("batch", "cancel", first).code == 0
+    nightly.do("update", "--overlap", "buffer")
+    assert nightly.do("trigger")["batch_id"] is None and nightly.do("show")["waiting"] == 1
+    nightly.theatre.play(QUICK.reply)
+    assert nightly.ask("batch", "cancel", first).code == 0
+    nightly.until(lambda seen: [run["status"] for run in seen["runs"]] == ["SUCCESS", "CANCELLED"])
