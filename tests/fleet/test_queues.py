@@ -4,7 +4,11 @@ import asyncio
 from collections import defaultdict
 
 import pytest
+from temporalio import activity
+from temporalio.testing import ActivityEnvironment
+from temporalio.worker import Worker
 
+from activities.polled import polled_vendors
 from orchestrator.contracts.names import QUEUE_TOOLS, QUEUE_WORKFLOWS, vendor_queue
 from orchestrator.contracts.project import ProjectStatus
 from orchestrator.testing.project_script import ProjectScript, wide
@@ -72,7 +76,6 @@ def test_parts_are_served_apart_and_a_vendor_is_limited(new_fleet: NewFleet, new
     ("queues", "said"),
     [
         ("models:openai", "this worker is to ask models of 'openai', but cannot: "),
-        ("models:nobody", "this worker is to ask models of 'nobody', but cannot: there is no such vendor"),
         ("workflow", "--queues must name workflows, tools, models or models:VENDOR; got 'workflow'"),
     ],
 )
@@ -80,3 +83,25 @@ def test_what_a_worker_cannot_serve_is_said(new_fleet: NewFleet, queues: str, sa
     outcome = new_fleet().run("worker", "run", "--queues", queues)
     assert outcome.code == 2
     assert said in outcome.err.splitlines()[-1], outcome.err
+
+
+@activity.defn
+async def _idle() -> None:
+    """Something to serve."""
+
+
+def test_vendors_count_whose_queue_somebody_polls(new_fleet: NewFleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = new_fleet()
+    queues = {vendor: vendor_queue(vendor) for vendor in ("openai", "anthropic", "google")}
+
+    async def play() -> None:
+        client = (await fleet.house()).client
+        inside = ActivityEnvironment(client)
+        waiting = asyncio.create_task(inside.run(polled_vendors, queues, ()))
+        async with Worker(client, task_queue=queues["google"], activities=[_idle]):
+            assert await waiting == ("google",), "a worker that comes a little later is waited for"
+            assert await inside.run(polled_vendors, queues, ("openai",)) == ("openai", "google")
+        monkeypatch.setattr("activities.polled.PATIENCE_S", 0.0)
+        assert await inside.run(polled_vendors, {"other": vendor_queue("other")}, ()) == ()
+
+    asyncio.run(asyncio.wait_for(play(), 60))
