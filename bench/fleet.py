@@ -27,7 +27,7 @@ from tests.cluster.server import Cluster, running_cluster
 TASKS = 3
 WARM_UP = 4  # projects that are not measured: everything is loaded and connected
 PER_WORKER = 8  # projects at a time for each worker process
-POLLING_S = 60.0
+POLLING_S = 180.0
 DISTURBED = 0.25  # of all processors, taken by others: the wall clock says little
 BUSY = 0.9  # of all processors: then they are the limit
 

@@ -11,7 +11,7 @@ from tests.cluster.kept import Kept, Program
 from tests.cluster.server import Cluster
 
 WORKER = (sys.executable, "-P", "-m", "cli.main", "worker", "run")
-POLLING_S = 60.0
+POLLING_S = 180.0
 _NEXT_CALL_S = 45.0  # a worker's death is noticed after its heartbeat's 30 s
 
 
