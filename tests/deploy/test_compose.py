@@ -172,3 +172,12 @@ def test_no_key_of_a_vendor_stands_in_any_file() -> None:
     for path in (p for p in DEPLOY.rglob("*") if p.is_file()):
         text = path.read_text(encoding="utf-8")
         assert not any(re.search(rf"{key}\s*[:=]\s*(?!\.\.\.)[^\s,]", text) for key in KEYS), path
+
+
+def test_links_of_the_guide_lead_somewhere() -> None:
+    guide = DEPLOY / "README.md"
+    for target, _, anchor in re.findall(r"\]\(([^)#]+)(#([^)]+))?\)", guide.read_text(encoding="utf-8")):
+        page = (DEPLOY / target).resolve()
+        assert page.exists(), target
+        headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+        assert not anchor or anchor in {heading.lower().replace(" ", "-") for heading in headings}, anchor
