@@ -34,6 +34,7 @@ from orchestrator.providers.base import Provider
 from orchestrator.providers.registry import open_provider
 from orchestrator.providers.simulated import open_simulated
 from orchestrator.settings import Settings
+from orchestrator.settings.limits import RATE_LIMITS
 from orchestrator.settings.simulated import SIMULATED_VENDORS
 from orchestrator.telemetry.instruments import SANDBOX
 from orchestrator.telemetry.telemetry import SILENT, Telemetry
@@ -104,7 +105,7 @@ async def build(settings: Settings, client: Client, duty: Duty, telemetry: Telem
     if duty.apart:
         real = [vendor for vendor in providers if vendor not in SIMULATED_VENDORS]
         simulated = [SIMULATED] if duty.serving.takes(SIMULATED) else []
-        queues = separate_queues(work, [*real, *simulated], settings.rate_limits)
+        queues = separate_queues(work, [*real, *simulated], _limits(settings, duty.serving))
     else:
         queues = shared_queues(work)
     boundary = ErrorBoundary(secrets, telemetry)
@@ -126,6 +127,14 @@ def _providers(settings: Settings, serving: Serving) -> dict[str, Provider]:
     if serving.takes(SIMULATED):
         providers |= {vendor: open_simulated(vendor, settings.simulation) for vendor in SIMULATED_VENDORS}
     return providers
+
+
+def _limits(settings: Settings, serving: Serving) -> dict[str, float]:
+    """A limit that is spelt wrong would be none."""
+    unknown = [vendor for vendor in settings.rate_limits if vendor != SIMULATED and vendor not in settings.definitions]
+    if serving.models and unknown:
+        raise UserInputError(f"{RATE_LIMITS}: there is no vendor {', '.join(unknown)}")
+    return settings.rate_limits
 
 
 def _secrets(settings: Settings, serving: Serving) -> tuple[str, ...]:

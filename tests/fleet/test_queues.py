@@ -73,14 +73,14 @@ def test_parts_are_served_apart_and_a_vendor_is_limited(new_fleet: NewFleet, new
 
 
 @pytest.mark.parametrize(
-    ("queues", "said"),
+    ("queues", "limits", "said"),
     [
-        ("models:openai", "this worker is to ask models of 'openai', but cannot: "),
-        ("workflow", "--queues must name workflows, tools, models or models:VENDOR; got 'workflow'"),
+        ("models:openai", "", "this worker is to ask models of 'openai', but cannot: "),
+        ("models:simulated", "opnai=5/s", "ORCH_RATE_LIMITS: there is no vendor opnai"),
     ],
 )
-def test_what_a_worker_cannot_serve_is_said(new_fleet: NewFleet, queues: str, said: str) -> None:
-    outcome = new_fleet().run("worker", "run", "--queues", queues)
+def test_what_a_worker_cannot_serve_is_said(new_fleet: NewFleet, queues: str, limits: str, said: str) -> None:
+    outcome = new_fleet(ORCH_RATE_LIMITS=limits).run("worker", "run", "--queues", queues)
     assert outcome.code == 2
     assert said in outcome.err.splitlines()[-1], outcome.err
 
