@@ -8,7 +8,6 @@ import signal
 import tempfile
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 from temporalio import activity
@@ -19,7 +18,7 @@ from orchestrator.artifacts.month_ledger import MonthLedger
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.contracts import names
 from orchestrator.contracts.delivery import ExportInput, ExportOutcome, FinishedRun, HookInput, MonthGrant, MonthInput
-from orchestrator.domain.delivery import check_command, check_webhook, host_allowed, shown_host, sign
+from orchestrator.domain.delivery import check_command, check_webhook, host_allowed, shown_host, sign, webhook_host
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
 from orchestrator.domain.money import usd
 from orchestrator.domain.text import one_line
@@ -59,7 +58,7 @@ class DeliveryActivities:
         secret = self._allowed.webhook_secret.get_secret_value()
         if not secret:
             raise _final(f"this worker calls no webhook: set {WEBHOOK_SECRET} in its environment")
-        if not host_allowed(urlsplit(url).hostname or "", self._allowed.webhook_hosts):
+        if not host_allowed(webhook_host(url), self._allowed.webhook_hosts):
             raise _final(f"{shown_host(url)} is not among {WEBHOOK_HOSTS} of this worker")
         body, sent_s = _body(request), int(datetime.now(UTC).timestamp())
         message_id = f"{request.run.workflow_id}-{activity.info().workflow_run_id}"

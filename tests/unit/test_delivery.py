@@ -73,9 +73,13 @@ def test_a_pattern_is_a_path_with_dates_and_nothing_else(pattern: str) -> None:
         check_date_pattern(pattern)
 
 
-@pytest.mark.parametrize(
-    "url", ["", "ftp://h/x", "https://", "https://user:pw@h/", "http://h/a b", "http://h:0/", "http://[x/", "file:///x"]
-)
+NO_ADDRESSES = [
+    *("", "ftp://h/x", "https://", "http://h/a b", "http://h:0/", "https://h:99999/", "http://[x/", "file:///x"),
+    *("https://user:pw@h/", "http://a@b", "http://a.example\\@evil.example/"),
+]
+
+
+@pytest.mark.parametrize("url", NO_ADDRESSES)
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="must"):
         check_webhook(url)
