@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 
 from orchestrator.contracts.names import BATCH_WORKFLOW, PIPELINE_WORKFLOW, PROJECT_WORKFLOW
@@ -16,6 +17,8 @@ from workers.health import Health
 
 # Variables whose values are never logged, whoever has them in a message.
 _SECRET_NAMES = ("_KEY", "_KEYS", "_TOKEN", "_SECRET", "_PASSWORD", "_HEADERS")
+_SEPARATORS = re.compile(r"[,:=\s]+")
+_SHORTEST_PART = 16
 # The kind of a run by its workflow, as the name of its id's field, and what its workflow's id begins with.
 _RUNS = {
     PROJECT_WORKFLOW: ("project_id", "project-"),
@@ -26,12 +29,18 @@ _RUNS = {
 
 def start_logs(settings: Settings) -> Callable[[Iterable[str]], None]:
     """Logs go to stderr from here on. Give the vendors' keys to what is returned as soon as they are known."""
-    secrets = tuple(
-        value for name, value in settings.environment.items() if name.upper().endswith(_SECRET_NAMES) and value
-    )
+    secrets = tuple(_secrets(settings.environment))
     hide = set_up_logs(settings.log_level, as_json=settings.observation.log_json, context=whereabouts)
     hide(secrets)
     return lambda keys: hide((*secrets, *keys))
+
+
+def _secrets(environment: Mapping[str, str]) -> Iterator[str]:
+    """Values that no log may show, and the parts of those that are lists of keys or headers."""
+    for name, value in environment.items():
+        if name.upper().endswith(_SECRET_NAMES) and value:
+            yield value
+            yield from (part for part in _SEPARATORS.split(value) if len(part) >= _SHORTEST_PART)
 
 
 def whereabouts() -> Fields:

@@ -4,11 +4,14 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from orchestrator.settings import Settings
 from orchestrator.telemetry.logs import log_fields, set_up_logs
 from orchestrator.telemetry.redaction import REDACTED
+from workers.observing import start_logs
 
 KEY = "hunter2-hunter2"
 
@@ -45,6 +48,21 @@ def test_each_line_is_an_object_with_the_fields_of_where_it_is_from() -> None:
         "vendor": "acme",
     }
     assert second.keys() == {"time", "level", "logger", "message", "project_id", "attempt"}
+
+
+def test_variables_that_hold_secrets_are_not_logged_nor_are_their_parts(capsys: pytest.CaptureFixture[str]) -> None:
+    parts = ("Zm9vYmFyYmF6cXV4Zm9vYmFy", "YmFyYmF6cXV4Zm9vYmFyYmF6", "collector-token-0123456789", "short-but-whole")
+    environment = {
+        "ORCH_ENCRYPTION_KEYS": f"k1:{parts[0]},k2:{parts[1]}",
+        "OTEL_EXPORTER_OTLP_HEADERS": f"authorization={parts[2]}",
+        "TEMPORAL_API_KEY": parts[3],
+    }
+    start_logs(Settings(home=Path("/home"), cache_dir=Path("/cache"), environment=environment))
+    for part in parts:
+        logging.getLogger("orch.x").warning("it is %s", part)
+    written = capsys.readouterr().err
+    assert written.count(REDACTED) == len(parts)
+    assert not [part for part in parts if part in written]
 
 
 @pytest.mark.parametrize("as_json", [True, False])
