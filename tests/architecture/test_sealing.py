@@ -12,7 +12,7 @@ ALLOWED = {
     "temporalio.client.Client": {
         "orchestrator/client/connection.py",
         "orchestrator/client/namespace.py",  # registers search attributes, and carries no payload
-        "orchestrator/client/retention.py",  # for further namespaces, with the converter of the client that it was given
+        "orchestrator/client/retention.py",  # of other namespaces, with the converter that it was given
     },
 }
 OPENING = ("", ".open", ".connect")
