@@ -1,8 +1,7 @@
 """The work of `start`: check everything, start the run, wait, write the output."""
 
-import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,27 +9,21 @@ from typing import TypeVar
 
 import typer
 
-from cli.attach import Earlier, exporter_of, known_project
-from cli.console import say
+from cli.attach import Earlier, exporter_of
+from cli.beginning import Beginning
 from cli.delivering import wanted_delivery
 from cli.dialogue import can_ask
 from cli.dryrun import DryRun, parse_dry_run, plan_only, show_estimate
-from cli.finish import come_back, present
-from cli.following import Waiting, follow_to_end
-from cli.results import SIMULATED_NOTICE
-from cli.resuming import ResumeOptions, first_view, resume_run
+from cli.resuming import ResumeOptions, resume_run
 from cli.session import run_async, settings_for
 from cli.steering import parsed
 from orchestrator.artifacts.export import check_target
 from orchestrator.catalog import ROUTING, catalog_here
 from orchestrator.catalog.simulated import SIMULATED_ROUTING
 from orchestrator.client.deliveries import local_delivery
-from orchestrator.client.facade import Orchestrator
 from orchestrator.client.model_names import model_resolver
 from orchestrator.client.project_file import ProjectFile, load_project_file
 from orchestrator.client.resuming import ResumeChanges
-from orchestrator.client.run_records import RunRecord, save_record
-from orchestrator.client.similar import Similar
 from orchestrator.client.spec import (
     DEFAULT_BUDGET,
     DEFAULT_CONCURRENCY,
@@ -48,11 +41,9 @@ from orchestrator.client.spec import (
     parse_text,
     parse_time_limit,
 )
-from orchestrator.contracts.names import workflow_id
-from orchestrator.contracts.project import OnExhausted, ProjectSpec, ProjectStatus, ProjectView
+from orchestrator.contracts.project import OnExhausted
 from orchestrator.domain.apps import ArchitectureWishes, EnhanceMode
 from orchestrator.domain.errors import UserInputError
-from orchestrator.settings import Settings
 
 T = TypeVar("T")
 
@@ -117,7 +108,16 @@ def launch(options: StartOptions) -> int:
         return show_estimate(spec, settings, json_output=options.json_output)
     if dry_run is DryRun.PLAN:
         return plan_only(spec, file.files, settings, folder, json_output=options.json_output)
-    start = _Start(spec, file.files, settings, folder, options, named=named is not None)
+    start = Beginning(
+        spec=spec,
+        files=file.files,
+        settings=settings,
+        folder=folder,
+        named=named is not None,
+        no_input=options.no_input,
+        json_output=options.json_output,
+        detach=options.detach,
+    )
     earlier = None if new_project else Earlier(_explicit(options, file, request), chosen)
     return run_async(start.run(earlier))
 
@@ -239,76 +239,3 @@ def _text(flag: str, raw: str | None, from_file: str | None, question: str) -> s
             raise UserInputError(f"{flag} is missing: give it, or a project file with --file")
         raw = str(typer.prompt(question, err=True))
     return _chosen(flag, raw, from_file, "", parse_text)
-
-
-@dataclass(frozen=True)
-class _Start:
-    """A checked start: the run's input, the user's own files, where the output goes; `named`: the user chose the id."""
-
-    spec: ProjectSpec
-    files: Mapping[str, bytes]
-    settings: Settings
-    folder: Path
-    options: StartOptions
-    named: bool
-
-    async def run(self, earlier: Earlier | None) -> int:
-        """Start the project, or go on with an `earlier` one like it where there is one; returns the exit code."""
-        simulated = self.settings.embedded and not self.settings.vendors
-        if simulated:
-            say(f"No key is configured, so {SIMULATED_NOTICE}.")
-        client = await Orchestrator.connect(self.settings, say)
-        waiting = Waiting(
-            folder=self.folder,
-            no_input=self.options.no_input,
-            json_output=self.options.json_output,
-            simulated_said=simulated,
-        )
-        texts = self.spec.project_id, self.spec.project, self.spec.criteria
-        known = await known_project(client, *texts) if self.named else None
-        if known is not None and earlier is None:
-            raise UserInputError(f"--new-project: {known.project_id} exists already; give another --project-id")
-        if earlier is not None:
-            found = known or await self._like_it(earlier, client)
-            if found is not None:
-                return await earlier.go_on(client, self.settings, found, waiting, detach=self.options.detach)
-            check_target(self.folder, self.spec.project_id)
-        await self._begin(client)
-        if self.options.detach:
-            view = await first_view(client, _unseen(self.spec))
-            present(view, str(self.folder), json_output=waiting.json_output)
-            say(come_back(self.spec.project_id))
-            return 0
-        return await follow_to_end(client, self.settings, self.spec.project_id, waiting)
-
-    async def _like_it(self, earlier: Earlier, client: Orchestrator) -> Similar | None:
-        if self.named:
-            return None  # this id is what the user wants
-        return await earlier.find(client, self.spec.project, self.spec.criteria, no_input=self.options.no_input)
-
-    async def _begin(self, client: Orchestrator) -> None:
-        project_id = self.spec.project_id
-        save_record(self.settings.home, RunRecord(project_id=project_id, output_dir=str(self.folder)))
-        try:
-            await client.start(self.spec, self.files)
-        except asyncio.CancelledError:
-            say(f"\nInterrupted at the start; 'orch-cli status {project_id}' tells whether the run began.")
-            raise
-        say(f"Started {project_id}.")
-
-
-def _unseen(spec: ProjectSpec) -> ProjectView:
-    """What is known of a run that has just started, without asking it."""
-    return ProjectView(
-        project_id=spec.project_id,
-        workflow_id=workflow_id(spec.project_id),
-        status=ProjectStatus.PLANNING,
-        spent_micro=0,
-        uncertain_micro=0,
-        reserved_micro=0,
-        max_micro=spec.max_micro,
-        quality_score=None,
-        calls=0,
-        elapsed_s=0.0,
-        simulated=False,
-    )
