@@ -251,13 +251,17 @@ def main() -> int:
     servers, counts = options.servers.split(","), [int(count) for count in options.workers.split(",")]
     if "cluster" in servers:
         build()
-    found = []
-    for row in rows(servers, counts, options.projects):
-        found.append(row)
-        print(f"{row.server}, {row.workers} workers: {row.per_minute:.1f} projects/min", file=sys.stderr, flush=True)
-    print(table(found))
-    if options.json:
-        options.json.write_text(json.dumps(as_object(found), indent=2) + "\n", encoding="utf-8")
+    found: list[Row] = []
+    try:
+        for row in rows(servers, counts, options.projects):
+            found.append(row)
+            print(
+                f"{row.server}, {row.workers} workers: {row.per_minute:.1f} projects/min", file=sys.stderr, flush=True
+            )
+    finally:  # what was measured counts, whatever came after it
+        print(table(found))
+        if options.json:
+            options.json.write_text(json.dumps(as_object(found), indent=2) + "\n", encoding="utf-8")
     return 0
 
 
