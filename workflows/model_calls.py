@@ -32,6 +32,8 @@ async def call_model(
     ctx: RunContext, work: Work, parts: PromptParts, *, generation: int, iteration: int = 1
 ) -> CallResult | GiveUp:
     """One usable answer, or the reason why there is none. Raises Stopped if the run ends or drains first."""
+    if not ctx.vendors():
+        return GiveUp(reason="no worker asks models of a vendor that this run may use")
     slot = CallSlot(task=work.task, stage=work.stage, generation=generation, iteration=iteration, role=work.role)
     try:
         return await _until_answered(ctx, slot, work, parts)
@@ -41,8 +43,6 @@ async def call_model(
 
 
 async def _until_answered(ctx: RunContext, slot: CallSlot, work: Work, parts: PromptParts) -> CallResult | GiveUp:
-    if not ctx.vendors():
-        return GiveUp(reason="no worker asks models of a vendor that this run may use")
     given = ProjectModels(models=ctx.models(), routing=ctx.routing(), overrides=ctx.state.overrides)
     order = ranking(work, given)
     progress = ctx.state.calls.get(slot.name, CallProgress())
