@@ -5,6 +5,8 @@ import inspect
 import pytest
 from temporalio import activity
 
+from activities.batches import BatchActivities
+from activities.delivery import DeliveryActivities
 from activities.interfaces import STAGE_ACTIVITIES, ModelInterface, ToolInterface
 from activities.model_calls import ModelActivities
 from activities.pipeline_calls import StepActivities
@@ -35,5 +37,12 @@ def test_implementations_have_the_names_and_types_of_the_interface(interface: ty
 def test_every_pinned_name_has_an_activity() -> None:
     pinned = {value for name, value in vars(names).items() if name.startswith("ACTIVITY_")}
     pinned |= set(STAGE_ACTIVITIES.values())
-    owners = (ModelInterface, ToolInterface, StepActivities, PipelineToolActivities)
+    owners = (
+        ModelInterface,
+        ToolInterface,
+        StepActivities,
+        PipelineToolActivities,
+        BatchActivities,
+        DeliveryActivities,
+    )
     assert {wire for owner in owners for wire, _, _ in definitions(owner).values()} == pinned

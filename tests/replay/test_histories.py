@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,16 @@ from workflows.project import ProjectWorkflow
 RECORDED = sorted(HISTORIES.glob("*.json"))
 
 
-def replay(history: WorkflowHistory) -> None:
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where the store of the recorded histories may be written to: what a workflow keeps today may be more."""
+    return shutil.copytree(STORE, tmp_path_factory.mktemp("replay") / "store").as_uri()
+
+
+def replay(history: WorkflowHistory, store: str) -> None:
     """Raises what the workflow, as it is now, has against the history."""
     workflows = [ProjectWorkflow, PipelineWorkflow, BatchWorkflow]
-    plugin = OrchPlugin(load_settings({"ORCH_ARTIFACTS_URL": STORE.as_uri()}))
+    plugin = OrchPlugin(load_settings({"ORCH_ARTIFACTS_URL": store}))
     replayer = Replayer(workflows=workflows, plugins=[plugin], namespace=EMBEDDED_NAMESPACE)
     asyncio.run(replayer.replay_workflow(history))
 
@@ -41,25 +48,25 @@ def test_each_behaviour_has_a_history() -> None:
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
-def test_history_replays(path: Path) -> None:
+def test_history_replays(path: Path, store: str) -> None:
     history = load(path)
     assert len(history.events) > 10, "the history is empty"
     started = history.events[0].workflow_execution_started_event_attributes
     special = {"pipeline": PIPELINE_WORKFLOW, "batch": BATCH_WORKFLOW}
     assert started.workflow_type.name == special.get(path.stem.split("_")[0], PROJECT_WORKFLOW)
-    replay(history)
+    replay(history, store)
 
 
 def test_payloads_outside_of_a_history_are_read() -> None:
     assert list(external_refs(load(HISTORIES / "large_input.json")))
 
 
-def test_another_order_of_steps_is_noticed() -> None:
+def test_another_order_of_steps_is_noticed(store: str) -> None:
     path = HISTORIES / "success.json"
     changed = path.read_text(encoding="utf-8").replace('"name": "task.critique"', '"name": "task.evaluate"')
     history = WorkflowHistory.from_json(load(path).workflow_id, changed)
     with pytest.raises(NondeterminismError):
-        replay(history)
+        replay(history, store)
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
