@@ -9,7 +9,8 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from orchestrator.artifacts.publish import batch_name
 from orchestrator.client.batch_spec import PlannedBatch, store_batch
 from orchestrator.client.rpc import RPC_TIMEOUT, rpc_errors
-from orchestrator.client.runs import RunFacts, RunKind, Runs, Site, ended, facts
+from orchestrator.client.runs import RunFacts, RunKind, Runs, ended, facts
+from orchestrator.client.site import Site
 from orchestrator.client.stored import StoredLogs
 from orchestrator.client.urgency import team_attribute, urgency
 from orchestrator.contracts.batch import BatchInput, BatchProjectView, BatchView, project_id_of

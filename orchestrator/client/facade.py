@@ -1,62 +1,35 @@
 """The public way to start, watch and steer projects: `Orchestrator`."""
 
-import asyncio
 import builtins
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 from temporalio.client import Client
-from temporalio.common import (
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
-)
-from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
 
 from orchestrator.artifacts.export import export_manifest
 from orchestrator.artifacts.html_report import HTML_REPORT_NAME
 from orchestrator.artifacts.manifest import write_draft
 from orchestrator.artifacts.publish import project_name
-from orchestrator.artifacts.store import open_store
 from orchestrator.catalog import load_catalog
-from orchestrator.client.connection import connect, connect_embedded, ensure_services
-from orchestrator.client.namespace import has_search_attributes
+from orchestrator.client.connection import connect
 from orchestrator.client.pipelines import PipelineOutput, PipelineRuns
-from orchestrator.client.polling import vendors_served
 from orchestrator.client.processes import Say
 from orchestrator.client.reading import ProjectRow, ProjectRuns
 from orchestrator.client.resuming import ResumeChanges, check_resumable, resumed_input
-from orchestrator.client.rpc import RPC_TIMEOUT, rpc_errors
-from orchestrator.client.runs import Site
-from orchestrator.client.similar import Similar, fingerprint, keywords, similar_to
-from orchestrator.client.urgency import team_attribute, urgency
+from orchestrator.client.similar import Similar, fingerprint, similar_to
+from orchestrator.client.site import Site
+from orchestrator.client.starting import start_project
 from orchestrator.client.watching import ended
-from orchestrator.contracts.details import project_details
 from orchestrator.contracts.messages import Request
-from orchestrator.contracts.names import (
-    MEMO_FINGERPRINT,
-    MEMO_KEYWORDS,
-    MEMO_MAX_USD,
-    MEMO_PROJECT,
-    PROJECT_WORKFLOW,
-    QUEUE_WORKFLOWS,
-    SIGNAL_PAUSE,
-    SIGNAL_RESUME,
-    workflow_id,
-)
-from orchestrator.contracts.project import BudgetView, Event, ProjectSpec, ProjectStatus, ProjectView
+from orchestrator.contracts.names import SIGNAL_PAUSE, SIGNAL_RESUME
+from orchestrator.contracts.project import BudgetView, Event, ProjectSpec, ProjectView
 from orchestrator.contracts.state import ProjectInput
 from orchestrator.contracts.tools import CallRecord
 from orchestrator.domain.answers import PlannedTask, Suggestion
 from orchestrator.domain.errors import UserInputError
-from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import usd
 from orchestrator.domain.pipeline import PipelineSpec
 from orchestrator.settings import Settings
@@ -67,11 +40,7 @@ if TYPE_CHECKING:
     from orchestrator.client.schedules import Schedules
     from orchestrator.pipelines.pipeline import Pipeline
 
-_EMBEDDED_TASK_TIMEOUT = timedelta(seconds=5)  # then another worker gets a dead one's task
-_SUMMARY_CHARS = 100
 _SIMILAR_AMONG = 200  # the latest projects
-_NO_OPERATOR = (RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED)
-_STATUS = SearchAttributeKey.for_keyword("OrchStatus")
 
 
 class Orchestrator:
@@ -83,11 +52,8 @@ class Orchestrator:
 
     def __init__(self, settings: Settings, say: Say, client: Client) -> None:
         self._settings = settings
-        self._say = say
-        self._store = open_store(settings)
-        self._healing = asyncio.Lock()
-        self._use(client)
-        self._projects = ProjectRuns(lambda: self._client, self._store)
+        self._site = Site(settings, say, client)
+        self._projects = ProjectRuns(self._site.client, self._site.store)
 
     @classmethod
     async def connect(cls, settings: Settings, say: Say) -> "Orchestrator":
@@ -104,62 +70,11 @@ class Orchestrator:
         settings than ours.
         """
         if files:
-            spec = spec.model_copy(update={"files": await write_draft(self._store, files)})
-        if self._settings.embedded:
-            if self._settings.rate_limits:
-                self._say("ORCH_RATE_LIMITS is for workers of a cluster: here nothing limits the calls")
-            await self._ensure_services(replace_worker=True)
-        else:
-            if self._settings.store_url.startswith("file:"):
-                self._say("the artifact store is a local folder: only machines that share it can export")
-            await self._tell_unserved(spec.models)
-        return await self._run(ProjectInput(spec=spec))
-
-    async def _tell_unserved(self, models: tuple[ModelSpec, ...]) -> None:
-        """One line where workers cannot ask every vendor that the run may use."""
-        vendors = await vendors_served(self._client, models)
-        if not vendors.served:
-            self._say("no worker asks models: start one with 'orch-cli worker run', or the run fails")
-        elif vendors.unserved:
-            self._say(f"workers ask {', '.join(vendors.served)}; none asks {', '.join(vendors.unserved)}")
-
-    async def _run(self, run_input: ProjectInput) -> str:
-        spec = run_input.spec
-        registered = self._settings.embedded or await self._search_attributes()
-        spec = spec.model_copy(update={"search_attributes": registered})
-        first_line = (spec.project.strip().splitlines() or [""])[0][:_SUMMARY_CHARS]
-        memo = {
-            MEMO_PROJECT: first_line,
-            MEMO_MAX_USD: usd(spec.max_micro),
-            # Nobody who starts a project means one that was only to be advised.
-            MEMO_FINGERPRINT: "" if spec.advise_only else fingerprint(spec.project, spec.criteria),
-            MEMO_KEYWORDS: "" if spec.advise_only else keywords(spec.project, spec.criteria),
-        }
-        planning = TypedSearchAttributes(
-            [SearchAttributePair(_STATUS, ProjectStatus.PLANNING.value), *team_attribute(spec.team)]
-        )
-        try:
-            with rpc_errors(self._address):
-                handle = await self._client.start_workflow(
-                    PROJECT_WORKFLOW,
-                    run_input.model_copy(update={"spec": spec}),
-                    id=workflow_id(spec.project_id),
-                    task_queue=QUEUE_WORKFLOWS,
-                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                    task_timeout=_EMBEDDED_TASK_TIMEOUT if self._settings.embedded else None,
-                    memo=memo,
-                    search_attributes=planning if registered else None,
-                    static_summary=first_line,
-                    static_details=project_details(spec),
-                    priority=urgency(spec.team, attended=True),
-                    rpc_timeout=RPC_TIMEOUT,
-                )
-        except WorkflowAlreadyStartedError:
-            raise UserInputError(
-                f"project {spec.project_id} runs already; follow it with 'orch-cli watch {spec.project_id}'"
-            ) from None
-        return handle.id
+            spec = spec.model_copy(update={"files": await write_draft(self._site.store, files)})
+        if self._settings.embedded and self._settings.rate_limits:
+            self._site.say("ORCH_RATE_LIMITS is for workers of a cluster: here nothing limits the calls")
+        await self._site.tell_unserved(spec.models)
+        return await start_project(self._site, ProjectInput(spec=spec))
 
     async def view(self, project_id: str) -> ProjectView:
         """The run as it is now, or its result. A run that was broken off shows its last published state."""
@@ -222,7 +137,7 @@ class Orchestrator:
         """Removes what ended runs left."""
         from orchestrator.client.retention import Retention  # most commands remove nothing
 
-        return Retention(self._client, self._store)
+        return Retention(self._site.client(), self._site.store)
 
     @property
     def batches(self) -> "BatchRuns":
@@ -237,11 +152,6 @@ class Orchestrator:
         from orchestrator.client.schedules import Schedules  # most commands need no schedules
 
         return Schedules(self._site)
-
-    @property
-    def _site(self) -> Site:
-        timeout = _EMBEDDED_TASK_TIMEOUT if self._settings.embedded else None
-        return Site(lambda: self._client, self._store, self._ready, self.heal, timeout)
 
     async def run_pipeline(
         self,
@@ -301,10 +211,10 @@ class Orchestrator:
         spec = spec.model_copy(update={"models": load_catalog(self._settings), "batch": None})
         unbooked = await self._projects.stored.unbooked(project_id, state)
         run_input = resumed_input(spec, state, changes, unbooked)
-        if self._settings.embedded:
-            await self._ensure_services(replace_worker=True)
-        await self._run(run_input.model_copy(update={"by": by}))
-        await self._projects.check_kept(project_id, project_name(self._client.namespace, project_id, "spec.json"))
+        await start_project(self._site, run_input.model_copy(update={"by": by}))
+        await self._projects.check_kept(
+            project_id, project_name(self._site.client().namespace, project_id, "spec.json")
+        )
         spent = f"${usd(view.spent_micro + view.uncertain_micro):.6f} is spent"
         return f"{project_id} goes on where it stopped: {view.tasks_done} of {view.tasks_total} tasks ended, {spent}"
 
@@ -320,7 +230,7 @@ class Orchestrator:
         manifest = (await self.view(project_id)).manifest
         if manifest is None:
             raise UserInputError(f"project {project_id} has published nothing yet; 'orch-cli status' tells why")
-        return await export_manifest(self._store, manifest, output_dir, project_id)
+        return await export_manifest(self._site.store, manifest, output_dir, project_id)
 
     async def report(self, project_id: str) -> bytes:
         """The report page (HTML) of a project that has ended. Raises UserInputError where it has not."""
@@ -331,37 +241,4 @@ class Orchestrator:
 
     async def heal(self) -> None:
         """Starts the embedded server and worker again if they died. Cheap; for waiting loops."""
-        if self._settings.embedded:
-            await self._ensure_services(replace_worker=False)
-
-    async def _ready(self) -> bool:
-        """Everything that a new run needs; True where the namespace has our search attributes."""
-        if self._settings.embedded:
-            await self._ensure_services(replace_worker=True)
-            return True
-        if self._settings.store_url.startswith("file:"):
-            self._say("the artifact store is a local folder: only machines that share it can read results")
-        return await self._search_attributes()
-
-    async def _ensure_services(self, *, replace_worker: bool) -> None:
-        async with self._healing:
-            server = await asyncio.to_thread(ensure_services, self._settings, self._say, replace_worker=replace_worker)
-            if server.address != self._address:
-                self._use(await connect_embedded(self._settings, server))
-
-    async def _search_attributes(self) -> bool:
-        """True where a configured namespace has ours; False where it has not, or does not tell."""
-        with rpc_errors(self._address):
-            try:
-                registered = await has_search_attributes(self._client)
-            except RPCError as error:
-                if error.status not in _NO_OPERATOR:
-                    raise
-                registered = False
-        if not registered:
-            self._say("the namespace lacks our search attributes: 'orch-cli list' will show less")
-        return registered
-
-    def _use(self, client: Client) -> None:
-        self._client = client
-        self._address = client.service_client.config.target_host
+        await self._site.heal()

@@ -8,7 +8,8 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 
 from orchestrator.artifacts.publish import run_name
 from orchestrator.client.rpc import RPC_TIMEOUT, rpc_errors
-from orchestrator.client.runs import RunKind, Runs, Site, ended, facts
+from orchestrator.client.runs import RunKind, Runs, ended, facts
+from orchestrator.client.site import Site
 from orchestrator.client.stored import StoredLogs
 from orchestrator.client.urgency import team_attribute, urgency
 from orchestrator.contracts.details import STEERING

@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
 from temporalio.client import (
@@ -21,7 +20,6 @@ from temporalio.client import (
 from temporalio.common import QueryRejectCondition, SearchAttributeKey
 from temporalio.exceptions import FailureError
 
-from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.client.rpc import QUERY_TIMEOUT, RPC_TIMEOUT, UPDATE_TIMEOUT, rpc_errors
 from orchestrator.client.stored import StoredLogs
 from orchestrator.contracts.messages import UPDATES, Request
@@ -55,17 +53,6 @@ class RunView(Protocol):
 
 
 _View = TypeVar("_View", bound=RunView)
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where runs live. `ready` starts what is missing and tells whether the namespace has our search attributes."""
-
-    client: Callable[[], Client]
-    store: ArtifactStore
-    ready: Callable[[], Awaitable[bool]]
-    heal: Callable[[], Awaitable[None]]
-    task_timeout: timedelta | None
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ from temporalio.service import RPCError, RPCStatusCode
 from orchestrator.artifacts.month_ledger import MonthLedger
 from orchestrator.client.batch_spec import PlannedBatch, store_batch
 from orchestrator.client.rpc import rpc_errors
-from orchestrator.client.runs import Site
 from orchestrator.client.schedule_forms import (
     Overlap,
     ScheduleRow,
@@ -37,6 +36,7 @@ from orchestrator.client.schedule_forms import (
     spec_of,
     view_of,
 )
+from orchestrator.client.site import Site
 from orchestrator.client.urgency import team_attribute, urgency
 from orchestrator.contracts.batch import BatchInput, BatchSpec
 from orchestrator.contracts.delivery import Delivery, ScheduleTerms
