@@ -252,7 +252,7 @@ def test_a_configured_temporal_starts_nothing_and_says_that_no_worker_polls(sett
     asyncio.run(Orchestrator.connect(elsewhere, said.append))
     assert not (settings.home / "temporal").exists()
     assert not (settings.home / "worker.json").exists()
-    assert any(names.QUEUE_MODELS in line for line in said)
+    assert any(names.QUEUE_TOOLS in line for line in said), said
 
 
 def test_a_temporal_that_is_not_there_is_one_line(settings: Settings) -> None:

@@ -131,7 +131,7 @@ class _Front(asyncio.Protocol):
         if self._joining:
             await self._joining
         for transport in (self.transport, self._back):
-            if transport:
+            if transport and not transport.is_closing():
                 transport.abort()
         await asyncio.sleep(0)  # the loop takes note of it
 

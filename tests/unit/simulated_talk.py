@@ -85,7 +85,9 @@ for folder in sys.argv[1:]:
     child = os.fork()
     if child == 0:
         os.chdir(folder)
-        os._exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "--rootdir", folder]))
+        code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", "--rootdir", folder])
+        sys.stdout.flush()
+        os._exit(code)
     print("EXIT", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
