@@ -3,7 +3,7 @@ PY := .venv/bin/python
 PACKAGES := orchestrator workflows activities workers cli tests bench examples
 # Tests that only reckon and tests that mostly wait for servers run side by side; chaos has the machine to itself.
 GROUPS := $(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))
-WAITING := tests/workflow tests/replay tests/cli tests/e2e
+WAITING := tests/workflow tests/e2e
 CHAOS := tests/chaos
 CLUSTER := tests/cluster
 RECKONING := $(filter-out $(WAITING) $(CHAOS) $(CLUSTER),$(GROUPS))
