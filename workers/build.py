@@ -160,8 +160,6 @@ def _work(
     with_mock = {**providers, **pretended}
     # A process that only decides starts nothing.
     sandbox = Sandbox.detect(settings, ToolEnvironment(settings)) if serving.models or serving.tools else None
-    if sandbox is not None:
-        telemetry.add(SANDBOX, 1 if sandbox.kind else 0, {"kind": sandbox.kind or "none"})
     if serving.models and sandbox is not None:
         calls = call_activities(
             ModelActivities(store, journal, providers, secrets, sandbox, telemetry),
@@ -169,6 +167,7 @@ def _work(
         )
     if serving.tools and sandbox is not None:
         begin_counting(telemetry)
+        telemetry.add(SANDBOX, 1 if sandbox.kind else 0, {"kind": sandbox.kind or "none"})
         environments = Environments(settings)
         own = ToolActivities(store, journal, sandbox, environments, tuple(providers), telemetry)
         pipelines = PipelineToolActivities(store, tuple(with_mock), telemetry)
