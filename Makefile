@@ -3,7 +3,7 @@ PY := .venv/bin/python
 PACKAGES := orchestrator workflows activities workers cli tests bench examples
 # Tests that only reckon and tests that mostly wait for servers run side by side; chaos has the machine to itself.
 GROUPS := $(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))
-WAITING := tests/workflow tests/e2e
+WAITING := tests/workflow tests/e2e tests/cli
 CHAOS := tests/chaos
 CLUSTER := tests/cluster
 RECKONING := $(filter-out $(WAITING) $(CHAOS) $(CLUSTER),$(GROUPS))
@@ -33,10 +33,10 @@ reckoning:
 waiting:
 	$(PYTEST) $(WAITING)
 
-chaos: setup ## The whole chaos suite and its table (SEEDS=10: ten times); properties on new random examples; all applications
+chaos: setup ## The whole chaos suite and its table (SEEDS=10: ten times); properties on new random examples; all long tests
 	$(PY) -m tests.chaos.table --seeds $(SEEDS)
 	PROPERTY_RUNS=20 $(PYTEST) tests/properties
-	$(PYTEST) --chaos tests/apps tests/scaffolds
+	$(PYTEST) --chaos -m long tests
 
 SEEDS := 1
 

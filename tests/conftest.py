@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
     home = Path(tempfile.mkdtemp(prefix="orch-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     config.addinivalue_line("markers", "embedded: about the embedded server and its worker; left out with --cluster")
-    config.addinivalue_line("markers", "long_build: installs and builds for minutes; runs with --chaos only")
+    config.addinivalue_line("markers", "long: takes its time; runs with --chaos only")
     _isolate(home)
     sys.addaudithook(_refuse_network)
 
@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _is_left_out(item: pytest.Item, config: pytest.Config) -> bool:
     chaos, cluster = config.getoption("--chaos"), config.getoption("--cluster")
     long = CHAOS in item.path.parents and not item.get_closest_marker("sample")
-    long = long or item.get_closest_marker("long_build") is not None
+    long = long or item.get_closest_marker("long") is not None
     elsewhere = item.get_closest_marker("embedded") is not None if cluster else CLUSTER in item.path.parents
     return (long and not chaos) or elsewhere
 

@@ -11,8 +11,8 @@ from tests.e2e.theatre import Theatre, summary
 from tests.scaffolds.rig import Software, get
 
 CHECKS_S = 600.0
-_SAMPLE = ("jwt_service", "landing_page")
-_CASES = [pytest.param(app, id=app.name, marks=[] if app.name in _SAMPLE else [pytest.mark.long_build]) for app in APPS]
+_SAMPLE = ("landing_page",)
+_CASES = [pytest.param(app, id=app.name, marks=[] if app.name in _SAMPLE else [pytest.mark.long]) for app in APPS]
 
 
 def built(theatre: Theatre, app: App) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def _looks_right(app: App, address: str) -> None:
             assert "Mill Bakery" in get(f"{address}/")[1]
 
 
-@pytest.mark.long_build
+@pytest.mark.long
 @pytest.mark.parametrize("name", KNOWN)
 def test_simulated_models_build_it_too(theatre: Theatre, name: str) -> None:
     outcome = theatre.installation.run(

@@ -132,7 +132,7 @@ def _run(theatre: Theatre) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name == "wrong import" else [pytest.mark.long_build]) for name in BUGS]
+    "name", [pytest.param(name, marks=[] if name == "wrong import" else [pytest.mark.long]) for name in BUGS]
 )
 def test_a_bug_that_somebody_mends_is_gone(theatre: Theatre, name: str) -> None:
     result = result_of(theatre, name, mended=True)
@@ -140,7 +140,7 @@ def test_a_bug_that_somebody_mends_is_gone(theatre: Theatre, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name == "vacuous test" else [pytest.mark.long_build]) for name in BUGS]
+    "name", [pytest.param(name, marks=[] if name == "vacuous test" else [pytest.mark.long]) for name in BUGS]
 )
 def test_a_bug_that_nobody_mends_is_named_and_no_success(theatre: Theatre, name: str) -> None:
     result = result_of(theatre, name, mended=False)
@@ -149,7 +149,7 @@ def test_a_bug_that_nobody_mends_is_named_and_no_success(theatre: Theatre, name:
     assert BUGS[name].finding in report.replace("\\", "")
 
 
-@pytest.mark.long_build
+@pytest.mark.long
 def test_a_file_that_is_never_written_is_a_failure_of_its_task(theatre: Theatre) -> None:
     usual = script(BUGS["wrong import"], mended=True)
 

@@ -116,7 +116,6 @@ async def _until_asked(vendors: VendorProcess, requests: int) -> None:
             await asyncio.sleep(0.02)
 
 
-@pytest.mark.sample
 def test_a_worker_of_two_is_killed_with_the_artifacts_in_a_bucket(new_fleet: NewFleet, vendors: VendorProcess) -> None:
     fleet = new_fleet("bucket")
     killed, other = fleet.add(), fleet.add()

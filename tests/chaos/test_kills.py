@@ -13,7 +13,6 @@ SAMPLE = (
     ("worker", "stream"),
     ("both", "done"),
     ("server", "intent"),
-    ("worker", "integration"),
     ("command", "export"),
 )
 MATRIX = [

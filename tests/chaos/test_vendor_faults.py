@@ -31,7 +31,7 @@ SHARE = 0.3
 MIXES = 12
 SAMPLE_MIXES = 1
 TINY_MICRO = 150_000  # a fraction of what the whole project costs at its bounds
-SAMPLED = {"stall in mid-stream", "529", "usage huge"}
+SAMPLED = {"529", "usage huge"}
 ENDED = (
     ProjectStatus.SUCCESS,
     ProjectStatus.COMPLETED_DEGRADED,

@@ -93,7 +93,7 @@ def test_pause_resume_and_cancel() -> None:
     assert finished(project_id, 8, SLOW)["status"] == "CANCELLED"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_signal_leaves_the_run_alone(number: signal.Signals) -> None:
     process = subprocess.Popen(
         [*COMMAND, *START], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **SLOW}

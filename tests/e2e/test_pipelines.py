@@ -171,6 +171,7 @@ def test_a_kill_loses_and_repeats_nothing(theatre: Theatre, victim: str) -> None
     assert micro(result["spent_usd"]) + micro(result["uncertain_usd"]) >= theatre.billed_micro()
 
 
+@pytest.mark.long
 def test_five_hundred_elements_survive_a_kill(theatre: Theatre) -> None:
     theatre.play(answered())
     words = [f"w{number}" for number in range(500)]

@@ -95,6 +95,7 @@ def test_without_a_terminal_somebody_has_to_agree(theatre: Theatre) -> None:
     assert theatre.ask("gc", "--older-than", "soon", "--yes").code == 2
 
 
+@pytest.mark.long
 def test_a_collection_takes_all_that_ended_and_nothing_that_goes_on(
     theatre: Theatre, paused: str, tmp_path: Path
 ) -> None:
@@ -113,6 +114,7 @@ def test_a_collection_takes_all_that_ended_and_nothing_that_goes_on(
     assert result.code == 0, result.err
 
 
+@pytest.mark.long
 def test_a_removal_that_is_killed_harms_nobody_else(theatre: Theatre, tmp_path: Path) -> None:
     theatre.play(SAME.reply)
     kept, gone = ended(theatre), ended(theatre)

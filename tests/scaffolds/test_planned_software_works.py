@@ -131,7 +131,7 @@ def test_react_around_a_planned_component(tmp_path: Path) -> None:
     assert (tmp_path / "frontend/dist/index.html").exists()
 
 
-@pytest.mark.long_build
+@pytest.mark.long
 @pytest.mark.parametrize("page", ["app/page.tsx", "src/app/page.tsx", "pages/index.tsx"])
 def test_next_around_a_planned_page(page: str, tmp_path: Path) -> None:
     made = software(tmp_path, AppType.NEXTJS, {page: PAGE})
@@ -141,7 +141,7 @@ def test_next_around_a_planned_page(page: str, tmp_path: Path) -> None:
         assert "<h1>hello</h1>" in get(f"{address}/")[1]
 
 
-@pytest.mark.long_build
+@pytest.mark.long
 def test_a_package_of_the_plan_joins_the_locked_ones(tmp_path: Path) -> None:
     software(tmp_path, AppType.REACT_FASTAPI, {"frontend/src/App.tsx": APP}, Dependencies(node=("clsx@2.1.1",)))
     assert (tmp_path / "node_modules/clsx").is_dir()

@@ -63,7 +63,7 @@ def test_react_with_fastapi(tmp_path: Path) -> None:
         assert json.loads(get(f"{address}/api/message")[1]) == {"message": "Hello from the backend!"}
 
 
-@pytest.mark.long_build
+@pytest.mark.long
 def test_nextjs(tmp_path: Path) -> None:
     software = checked(AppType.NEXTJS, tmp_path)
     (command,) = software.commands("Run")

@@ -183,6 +183,7 @@ def test_a_resumed_run_adds_to_its_trace(stage: Stage) -> None:
     assert all(span.parent_span_id in ids for span in spans if span.parent_span_id)
 
 
+@pytest.mark.long
 def test_a_killed_worker_neither_doubles_nor_invents_spans(stage: Stage) -> None:
     """What it had not sent yet is lost with it: at most the time of OTEL_BSP_SCHEDULE_DELAY."""
     stage.vendors.script = ProjectScript(tasks=wide(6), latency_ms=300.0).reply
