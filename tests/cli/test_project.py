@@ -109,6 +109,7 @@ def test_a_signal_leaves_the_run_alone(number: signal.Signals) -> None:
     assert (Path("results") / project_id / "summary.json").is_file()
 
 
+@pytest.mark.long
 def test_a_killed_command_line_loses_nothing() -> None:
     process = subprocess.Popen(
         [*COMMAND, *START, "-o", "out"], stderr=subprocess.PIPE, text=True, env={**os.environ, **SLOW}

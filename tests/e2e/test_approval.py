@@ -71,6 +71,7 @@ def test_a_plan_that_is_handed_back_unchanged_is_accepted(theatre: Theatre) -> N
     assert command.wait().code == 0, command.err
 
 
+@pytest.mark.long
 def test_a_plan_with_a_mistake_changes_nothing(theatre: Theatre) -> None:
     command, run = begin(theatre)
     wrong = theatre.installation.folder / "wrong.yaml"
@@ -147,6 +148,7 @@ def test_a_mistake_at_the_terminal_leads_to_the_question_again(theatre: Theatre,
     assert theatre.generated() == []
 
 
+@pytest.mark.long
 def test_a_question_goes_away_when_somebody_else_decides(theatre: Theatre, terminals: list[Terminal]) -> None:
     terminal = at_terminal(theatre, terminals)
     run = terminal.shown.split("The plan of ", 1)[1].split(":", 1)[0]
@@ -178,6 +180,7 @@ def test_ctrl_c_at_the_question_detaches(theatre: Theatre, terminals: list[Termi
     assert theatre.ask("cancel", run).code == 0
 
 
+@pytest.mark.long
 def test_who_approves_by_command_at_a_terminal_is_asked_too(theatre: Theatre, terminals: list[Terminal]) -> None:
     command, run = begin(theatre)
     for answer, code in (("n", 1), ("y", 0)):

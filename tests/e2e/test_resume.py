@@ -121,6 +121,7 @@ def test_failed_tasks_start_afresh_and_done_ones_stay(theatre: Theatre) -> None:
     assert micro(outcome.object["spent_usd"]) == spent + theatre.billed_micro()
 
 
+@pytest.mark.long
 def test_a_run_without_any_result_is_resumed(theatre: Theatre) -> None:
     theatre.play(lambda request: Reply(status=503))
     first = theatre.run("--new-project")

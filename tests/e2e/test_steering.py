@@ -106,6 +106,7 @@ def test_a_skipped_task_comes_back_with_a_retry(theatre: Theatre) -> None:
     assert list(dict.fromkeys(theatre.generated())) == ["slow", "t01", "t02", "t03"]  # t02 may have begun before
 
 
+@pytest.mark.long
 def test_another_model_is_asked_from_the_next_call_on(theatre: Theatre) -> None:
     command, run = under_way(theatre, ProjectScript(tasks=chain(3), latency_ms=600))
     accepted(theatre, "override-model", run, "t03", "claude-haiku-5-5", "--stage", "generate")
@@ -114,6 +115,7 @@ def test_another_model_is_asked_from_the_next_call_on(theatre: Theatre) -> None:
     assert models["t03"] == "claude-haiku-5-5" != models["t02"]
 
 
+@pytest.mark.long
 def test_guidance_is_in_every_later_prompt_of_its_task(theatre: Theatre) -> None:
     command, run = under_way(theatre, ProjectScript(tasks=chain(8), latency_ms=300))
     accepted(theatre, "guide", run, GUIDANCE, "--task", "t07")
@@ -127,6 +129,7 @@ def test_guidance_is_in_every_later_prompt_of_its_task(theatre: Theatre) -> None
     assert {"t07", "t08"} <= set(minded)
 
 
+@pytest.mark.long
 def test_more_tasks_at_a_time(theatre: Theatre) -> None:
     command, run = under_way(theatre, ProjectScript(tasks=wide(8), latency_ms=300), "--concurrency", "1")
     assert len({task_of(record.request) for record in theatre.requests if not record.ended_s}) <= 1
@@ -135,6 +138,7 @@ def test_more_tasks_at_a_time(theatre: Theatre) -> None:
     assert command.wait().code == 0, command.err
 
 
+@pytest.mark.long
 def test_a_new_time_limit_ends_a_run(theatre: Theatre) -> None:
     command, run = under_way(theatre, ProjectScript(tasks=chain(40), latency_ms=300))
     passed_s = theatre.ask("budget", run).object["elapsed_s"]

@@ -77,6 +77,7 @@ def test_a_person_ends_the_questions(theatre: Theatre, terminals: list[Terminal]
     assert "A tool\nSnow is handled.\nWind is handled.\n" in planned_text(theatre)
 
 
+@pytest.mark.long
 def test_who_does_not_answer_is_told_the_commands(theatre: Theatre, terminals: list[Terminal]) -> None:
     terminal = at_terminal(theatre, terminals)
     run = terminal.shown.split("for the text of ", 1)[1].split(":", 1)[0]

@@ -53,6 +53,7 @@ def test_one_vendor_down(theatre: Theatre, reply: Reply) -> None:
     assert asked <= 2 * 3 + 2  # three strikes, and what was under way beside them
 
 
+@pytest.mark.long
 def test_all_vendors_down(theatre: Theatre) -> None:
     theatre.play(lambda request: Reply(status=503))
     outcome = theatre.run()

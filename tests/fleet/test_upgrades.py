@@ -55,6 +55,7 @@ async def _begun_batch(fleet: Fleet, client: Client) -> str:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.long
 def test_workers_are_upgraded_in_the_middle_of_runs(new_fleet: NewFleet, new_vendors: NewVendors) -> None:
     script = ProjectScript(tasks=_TASKS)
     plan = Reply(text=script.plan().model_dump_json(), latency_ms=HELD_MS)

@@ -54,6 +54,7 @@ def runs(software: Software, app_type: AppType) -> None:
         software.run("python -c 'import app_2048_ca_la_l_ete_des_jeux as ours; print(ours.merge)'")
 
 
+@pytest.mark.long
 def test_react_with_fastapi(tmp_path: Path) -> None:
     software = checked(AppType.REACT_FASTAPI, tmp_path)
     software.run("npm test")

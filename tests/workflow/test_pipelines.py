@@ -428,6 +428,7 @@ async def test_after_a_failure_nobody_waits_for_a_retry(opened: Opened) -> None:
     assert step_of(view, "a").status == "CANCELLED"
 
 
+@pytest.mark.long
 async def test_transforms_are_tried_again_and_given_up_in_time(opened: Opened) -> None:
     regex = {"input": "text", "pattern": "(a+)+$"}
     retry = {"max_retries": 1, "base_delay_s": 0.1}
