@@ -71,7 +71,9 @@ def test_another_order_of_steps_is_noticed(store: str) -> None:
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 def test_history_tells_nothing_about_a_machine(path: Path) -> None:
-    events = json.loads(path.read_text(encoding="utf-8"))["events"]
+    text = path.read_text(encoding="utf-8")
+    assert "site-packages" not in text
+    events = json.loads(text)["events"]
     identities = {
         value for event in events for part in event.values() if isinstance(part, dict)
         for name, value in part.items() if name == "identity"
