@@ -21,7 +21,7 @@ from orchestrator.contracts.batch import (
     end_of,
 )
 from orchestrator.contracts.project import ProjectSpec, ProjectView
-from orchestrator.domain.batch import BatchProject, ProjectEnd
+from orchestrator.domain.batch import BatchProject, ProjectEnd, broken_off
 from orchestrator.domain.outcome import ProjectStatus
 from orchestrator.domain.refs import BlobRef
 from orchestrator.telemetry.telemetry import SILENT, Telemetry
@@ -103,8 +103,5 @@ class BatchActivities:
             if status
             else (ProjectStatus.SYSTEM_FAILURE, "its run is gone")
         )
-        if data is None:
-            return ProjectEnd(key=key, status=told, reason=reason, uncertain_micro=charged_micro)
-        last = end_of(key, ProjectView.model_validate_json(data))
-        uncertain_micro = max(charged_micro - last.spent_micro, last.uncertain_micro)
-        return last.model_copy(update={"status": told, "reason": reason, "uncertain_micro": uncertain_micro})
+        last = end_of(key, ProjectView.model_validate_json(data)) if data else None
+        return broken_off(key, told, reason, last, charged_micro)

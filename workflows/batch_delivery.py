@@ -6,7 +6,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts import names
     from orchestrator.contracts.batch import BatchView
     from orchestrator.contracts.delivery import Delivery, FinishedProject, FinishedRun, MonthGrant, MonthInput
-    from orchestrator.domain.batch import BatchProject
+    from orchestrator.domain.batch import BatchProject, starts_nothing
     from orchestrator.domain.money import usd
     from orchestrator.domain.outcome import ProjectStatus
 
@@ -24,7 +24,7 @@ async def reserve_month(ctx: BatchContext, projects: tuple[BatchProject, ...]) -
     if grant.granted_micro < wanted:
         left = f"${usd(grant.granted_micro):.2f} of ${usd(terms.month_micro):.2f} is left of schedule {terms.name}"
         ctx.note(f"{left} in {grant.month}")
-        if grant.granted_micro < min((project.max_micro for project in projects), default=0):
+        if starts_nothing(projects, grant.granted_micro):
             ctx.stop(ProjectStatus.BUDGET_EXHAUSTED, f"{left} in {grant.month}, less than a project's budget")
     return grant.granted_micro
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from orchestrator.artifacts.store import ArtifactStore, safe_piece
 from orchestrator.contracts.delivery import MonthGrant, MonthInput, ScheduleTerms
 from orchestrator.domain.base import Frozen
+from orchestrator.domain.batch import grant
 
 _FOLDER = "schedules"
 
@@ -44,8 +45,7 @@ class MonthLedger:
             for entry, _ in entries:
                 if entry.batch_id == request.batch_id:
                     return self._grant(request, entry.granted_micro, used)
-            left = request.wanted_micro if limit is None else max(0, limit - used)
-            entry = _Entry(batch_id=request.batch_id, granted_micro=min(request.wanted_micro, left))
+            entry = _Entry(batch_id=request.batch_id, granted_micro=grant(limit, used, request.wanted_micro))
             # Of batches that saw the same log only one gets this number; the others look again.
             name = f"{folder}/{len(entries) + 1:06d}.json"
             if await self._store.create_named(name, entry.model_dump_json().encode()):

@@ -156,6 +156,27 @@ def with_budget(state: BatchState, max_micro: int) -> BatchState:
     return state.model_copy(update={"max_micro": max_micro, "ends": ends})
 
 
+def grant(limit_micro: int | None, used_micro: int, wanted_micro: int) -> int:
+    """What a batch may spend of a month that has a limit: what it wants, or what is left."""
+    return wanted_micro if limit_micro is None else min(wanted_micro, max(0, limit_micro - used_micro))
+
+
+def starts_nothing(projects: tuple[BatchProject, ...], granted_micro: int) -> bool:
+    """Whether so much money is less than every project's cap."""
+    return granted_micro < min((project.max_micro for project in projects), default=0)
+
+
+def broken_off(key: str, status: ProjectStatus, reason: str, last: ProjectEnd | None, charged_micro: int) -> ProjectEnd:
+    """The end of a project that could not tell it, from how it looked `last`.
+
+    All that its requests cost or can cost (`charged_micro`) counts: what it had not booked as spent is uncertain.
+    """
+    if last is None:
+        return ProjectEnd(key=key, status=status, reason=reason, uncertain_micro=charged_micro)
+    uncertain_micro = max(charged_micro - last.spent_micro, last.uncertain_micro)
+    return last.model_copy(update={"status": status, "reason": reason, "uncertain_micro": uncertain_micro})
+
+
 def batch_ending(state: BatchState, stopped: ProjectStatus | None, reason: str) -> Ending:
     """`stopped`: CANCELLED. Else the worst status of a project, and how many have which."""
     if stopped is not None:
