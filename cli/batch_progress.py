@@ -6,9 +6,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from cli.batch_results import is_over, most_telling, spending
+from cli.batch_results import is_over, most_telling
 from cli.progress import LiveProgress, PlainProgress
-from cli.results import SIMULATED_NOTICE, duration, money
+from cli.results import SIMULATED_NOTICE, duration, money, spending
 from orchestrator.client.watching import ProgressOf
 from orchestrator.contracts.batch import BatchProjectView, BatchView
 from orchestrator.domain.text import one_line

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cli.console import columns, fitting
-from cli.results import SIMULATED_NOTICE, duration, money
+from cli.results import SIMULATED_NOTICE, duration, money, spending
 from orchestrator.contracts.batch import BatchProjectView, BatchView
 from orchestrator.domain.money import usd
 from orchestrator.domain.text import one_line
@@ -112,16 +112,6 @@ def _facts(view: BatchView) -> list[tuple[str, ...]]:
         facts.append(("quality", f"{view.quality_score:.2f} on average"))
     facts.append(("time", duration(view.elapsed_s)))
     return facts
-
-
-def spending(view: BatchView) -> str:
-    """What ended projects have cost against the budget, and what running ones may still spend."""
-    parts = [f"{money(view.spent_micro)} of {money(view.max_micro)}"]
-    if view.reserved_micro:
-        parts.append(f"{money(view.reserved_micro)} set aside for projects that run")
-    if view.uncertain_micro:
-        parts.append(f"{money(view.uncertain_micro)} uncertain")
-    return ", ".join(parts)
 
 
 def _table(rows: list[BatchProjectView]) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 import typer
 
 from cli.console import columns
+from orchestrator.contracts.batch import BatchView
 from orchestrator.contracts.project import ProjectStatus, ProjectView, TaskView
 from orchestrator.domain.advising import described
 from orchestrator.domain.apps import Architecture
@@ -155,7 +156,7 @@ def money(micro: int) -> str:
     return f"${whole}.{fraction.rstrip('0').ljust(2, '0')}"
 
 
-def spending(view: ProjectView) -> str:
+def spending(view: ProjectView | BatchView) -> str:
     """Spend against the cap, with what is reserved and what is uncertain where there is any."""
     parts = [f"{money(view.spent_micro)} of {money(view.max_micro)}"]
     if view.reserved_micro:

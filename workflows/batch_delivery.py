@@ -5,13 +5,13 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts import names
     from orchestrator.contracts.batch import BatchView
-    from orchestrator.contracts.delivery import Delivery, FinishedProject, FinishedRun, MonthGrant, MonthInput
+    from orchestrator.contracts.delivery import Delivery, FinishedProject, MonthGrant, MonthInput
     from orchestrator.domain.batch import BatchProject, starts_nothing
     from orchestrator.domain.money import usd
     from orchestrator.domain.outcome import ProjectStatus
 
 from workflows.batch_context import BatchContext
-from workflows.delivering import dated_delivery, tell
+from workflows.delivering import dated_delivery, finished_run, tell
 
 
 async def reserve_month(ctx: BatchContext, projects: tuple[BatchProject, ...]) -> int:
@@ -39,29 +39,17 @@ async def settle_month(ctx: BatchContext) -> None:
 
 async def deliver_batch(ctx: BatchContext, delivery: Delivery, view: BatchView) -> None:
     """Tell webhook and command of the batch; what cannot be delivered is noted."""
-    run = FinishedRun(
-        kind="batch",
-        id=view.batch_id,
-        workflow_id=view.workflow_id,
-        status=view.status,
-        reason=view.reason,
-        spent_micro=view.spent_micro,
-        uncertain_micro=view.uncertain_micro,
-        max_micro=view.max_micro,
-        quality_score=view.quality_score,
-        simulated=view.simulated,
-        projects=tuple(
-            FinishedProject(
-                project_id=one.project_id,
-                status=one.status,
-                spent_micro=one.spent_micro,
-                quality_score=one.quality_score,
-                output_dir=one.output_dir,
-            )
-            for one in view.projects
-        ),
+    projects = tuple(
+        FinishedProject(
+            project_id=one.project_id,
+            status=one.status,
+            spent_micro=one.spent_micro,
+            quality_score=one.quality_score,
+            output_dir=one.output_dir,
+        )
+        for one in view.projects
     )
-    await tell(ctx, delivery, run)
+    await tell(ctx, delivery, finished_run("batch", view.batch_id, view, projects=projects))
 
 
 def project_delivery(ctx: BatchContext, own: Delivery | None, key: str) -> Delivery | None:

@@ -1,7 +1,7 @@
 """What follows the end of a run: its files go where they were wanted, its webhook and its command are told."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey
@@ -9,7 +9,15 @@ from temporalio.exceptions import ActivityError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from orchestrator.contracts import names
-    from orchestrator.contracts.delivery import Delivery, ExportInput, ExportOutcome, FinishedRun, HookInput
+    from orchestrator.contracts.batch import BatchView
+    from orchestrator.contracts.delivery import (
+        Delivery,
+        ExportInput,
+        ExportOutcome,
+        FinishedProject,
+        FinishedRun,
+        HookInput,
+    )
     from orchestrator.contracts.project import ProjectView
     from orchestrator.domain.delivery import shown_host
     from orchestrator.domain.text import one_line
@@ -41,9 +49,23 @@ async def deliver_project(ctx: DrivenContext, delivery: Delivery, view: ProjectV
         summary = f"files to {delivery.output_dir}"
         outcome = await _attempt(ctx, delivery, names.ACTIVITY_DELIVER_FILES, wanted, ExportOutcome, summary)
         folder = outcome.folder if outcome else ""
-    run = FinishedRun(
-        kind="project",
-        id=view.project_id,
+    run = finished_run("project", view.project_id, view, output_dir=folder)
+    await tell(ctx, delivery, run)
+    return view.model_copy(update={"output_dir": folder, "notes": ctx.state.notes})
+
+
+def finished_run(
+    kind: Literal["project", "batch"],
+    run_id: str,
+    view: ProjectView | BatchView,
+    *,
+    output_dir: str = "",
+    projects: tuple[FinishedProject, ...] = (),
+) -> FinishedRun:
+    """What is told of a run that ended like this."""
+    return FinishedRun(
+        kind=kind,
+        id=run_id,
         workflow_id=view.workflow_id,
         status=view.status,
         reason=view.reason,
@@ -52,10 +74,9 @@ async def deliver_project(ctx: DrivenContext, delivery: Delivery, view: ProjectV
         max_micro=view.max_micro,
         quality_score=view.quality_score,
         simulated=view.simulated,
-        output_dir=folder,
+        output_dir=output_dir,
+        projects=projects,
     )
-    await tell(ctx, delivery, run)
-    return view.model_copy(update={"output_dir": folder, "notes": ctx.state.notes})
 
 
 async def tell(ctx: DrivenContext, delivery: Delivery, run: FinishedRun) -> None:

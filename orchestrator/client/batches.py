@@ -20,8 +20,6 @@ from orchestrator.contracts.names import (
     MEMO_BATCH,
     MEMO_MAX_USD,
     QUEUE_WORKFLOWS,
-    SIGNAL_PAUSE,
-    SIGNAL_RESUME,
     batch_workflow_id,
     workflow_id,
 )
@@ -79,14 +77,6 @@ class BatchRuns(Runs[BatchView]):
                 priority=urgency(spec.team, attended=False),
                 rpc_timeout=RPC_TIMEOUT,
             )
-
-    async def pause(self, batch_id: str, reason: str = "", by: str = "") -> None:
-        """Starts no new projects, and pauses those that run."""
-        await self.signal(batch_id, SIGNAL_PAUSE, reason, by)
-
-    async def resume(self, batch_id: str, by: str = "") -> None:
-        """Ends a pause, also of the projects."""
-        await self.signal(batch_id, SIGNAL_RESUME, by)
 
     async def heal(self) -> None:
         """Starts the embedded server and worker again if they died."""

@@ -24,7 +24,6 @@ from orchestrator.client.site import Site
 from orchestrator.client.starting import start_project
 from orchestrator.client.watching import ended
 from orchestrator.contracts.messages import Request
-from orchestrator.contracts.names import SIGNAL_PAUSE, SIGNAL_RESUME
 from orchestrator.contracts.project import BudgetView, Event, ProjectSpec, ProjectView
 from orchestrator.contracts.state import ProjectInput
 from orchestrator.contracts.tools import CallRecord
@@ -186,11 +185,11 @@ class Orchestrator:
 
     async def pause(self, project_id: str, reason: str = "", by: str = "") -> None:
         """Starts no new calls; those in flight finish. Raises UserInputError where the project has ended."""
-        await self._projects.signal(project_id, SIGNAL_PAUSE, reason, by)
+        await self._projects.pause(project_id, reason, by)
 
     async def resume(self, project_id: str, by: str = "") -> None:
         """Ends a pause. Raises UserInputError where the project has ended."""
-        await self._projects.signal(project_id, SIGNAL_RESUME, by)
+        await self._projects.resume(project_id, by)
 
     async def steer(self, project_id: str, request: Request) -> str:
         """Asks something of a running project; returns one line of what was done.

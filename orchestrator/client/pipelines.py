@@ -18,8 +18,6 @@ from orchestrator.contracts.names import (
     MEMO_PIPELINE,
     PIPELINE_WORKFLOW,
     QUEUE_WORKFLOWS,
-    SIGNAL_PAUSE,
-    SIGNAL_RESUME,
     pipeline_workflow_id,
 )
 from orchestrator.contracts.pipeline import PipelineInput, PipelineRunSpec, PipelineView
@@ -130,14 +128,6 @@ class PipelineRuns(Runs[PipelineView]):
         """What a step gave."""
         value: JsonValue = json.loads(await self._logs.blob(ref))
         return value
-
-    async def pause(self, run_id: str, reason: str = "", by: str = "") -> None:
-        """Starts nothing new; calls in flight finish."""
-        await self.signal(run_id, SIGNAL_PAUSE, reason, by)
-
-    async def resume(self, run_id: str, by: str = "") -> None:
-        """Ends a pause."""
-        await self.signal(run_id, SIGNAL_RESUME, by)
 
     async def heal(self) -> None:
         """Starts the embedded server and worker again if they died."""

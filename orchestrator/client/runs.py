@@ -23,7 +23,7 @@ from temporalio.exceptions import FailureError
 from orchestrator.client.rpc import QUERY_TIMEOUT, RPC_TIMEOUT, UPDATE_TIMEOUT, rpc_errors
 from orchestrator.client.stored import StoredLogs
 from orchestrator.contracts.messages import UPDATES, Request
-from orchestrator.contracts.names import QUERY_EVENTS, QUERY_STATUS
+from orchestrator.contracts.names import QUERY_EVENTS, QUERY_STATUS, SIGNAL_PAUSE, SIGNAL_RESUME
 from orchestrator.contracts.project import Event, EventPage
 from orchestrator.domain.errors import PrerequisiteError, UserInputError
 from orchestrator.domain.outcome import ProjectStatus
@@ -186,6 +186,14 @@ class Runs(ABC, Generic[_View]):
                 if len(found) >= limit:
                     break
         return list(found.values())
+
+    async def pause(self, run_id: str, reason: str = "", by: str = "") -> None:
+        """Starts nothing new; calls in flight finish. The projects of a batch are paused with it."""
+        await self.signal(run_id, SIGNAL_PAUSE, reason, by)
+
+    async def resume(self, run_id: str, by: str = "") -> None:
+        """Ends a pause."""
+        await self.signal(run_id, SIGNAL_RESUME, by)
 
     async def signal(self, run_id: str, name: str, *arguments: str) -> None:
         """Signals a run. Raises UserInputError where it has ended."""

@@ -76,7 +76,7 @@ def test_money_and_trouble_are_told() -> None:
     lost = project("a", "SYSTEM_FAILURE", spent_micro=10, uncertain_micro=20, reason="its run was terminated")
     found = view(lost, reserved_micro=5, uncertain_micro=20, spent_micro=10, notes=("look here",), schedule="nightly")
     text = "\n".join(report_lines(found))
-    assert "$0.00001 of $5.00, $0.000005 set aside for projects that run, $0.00002 uncertain" in text
+    assert "$0.00001 of $5.00, $0.000005 reserved, $0.00002 uncertain" in text
     assert "its run was terminated" in text
     assert "look here" in text
     assert result_object(found)["projects"][0]["uncertain_usd"] == 0.00002
