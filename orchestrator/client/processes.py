@@ -166,12 +166,13 @@ def spawn(
 
 
 def last_line(log: Path) -> str:
-    """The last line of a log file, at most 200 characters, for an error message."""
+    """The last line of a log file, its last 200 characters, for an error message: an error's cause is at its end."""
     try:
         lines = log.read_bytes()[-4000:].decode(errors="replace").split("\n")
     except OSError:
         return ""
-    return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
+    line = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return line if len(line) <= 200 else f"…{line[-199:]}"
 
 
 def write_atomic(path: Path, text: str) -> None:

@@ -139,9 +139,9 @@ def _start(settings: Settings, say: Say, launched: Callable[[ServerInfo], None])
     with open(lock, "r+b", buffering=0):
         if not try_lock(lock):
             _end_holder(settings, lock)
-        _prepare_database(folder)
         previous = read_record(_Record, folder.record)
         for attempt in range(_ATTEMPTS):
+            _prepare_database(folder)
             ports = _ports(previous if attempt == 0 else None)
             record = _launch(settings, folder, binary, version, ports, lock)
             if record:

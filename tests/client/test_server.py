@@ -19,6 +19,7 @@ from orchestrator.contracts.names import SEARCH_DOUBLES, SEARCH_INTS, SEARCH_KEY
 from orchestrator.domain.errors import PrerequisiteError
 from orchestrator.settings import Settings
 from tests.client.conftest import MakeSettings
+from tests.client.test_binary import program
 
 _ENSURE = """
 from orchestrator.client.server import ensure_server
@@ -77,6 +78,21 @@ async def describe_run(address: str) -> str:
     client = await Client.connect(address)
     status = (await client.get_workflow_handle("kept").describe()).status
     return status.name if status else ""
+
+
+def test_a_port_that_somebody_takes_first_is_replaced(tmp_path: Path, make_settings: MakeSettings) -> None:
+    """As the server says it where another process was faster: after a long story of what it was building."""
+    starts = tmp_path / "starts"
+    cause = f"{'could not build arguments: ' * 20}listen tcp 127.0.0.1:7: bind: address already in use"
+    wrapped = program(
+        tmp_path / "bin" / "temporal",
+        f'[ "$1" = server ] && echo "$*" >> {starts} && [ $(wc -l < {starts}) = 1 ] && echo "{cause}" && exit 1\n'
+        f'exec {make_settings().temporal_bin} "$@"',
+    )
+    running = ensure(make_settings(ORCH_TEMPORAL_BIN=str(wrapped)))
+    first, second = starts.read_text(encoding="utf-8").splitlines()
+    assert f"--port {running.address.rpartition(':')[2]} " not in first
+    assert f"--port {running.address.rpartition(':')[2]} " in second
 
 
 def test_the_namespace_is_set_up_for_us(shared_server: ServerInfo) -> None:
