@@ -20,7 +20,7 @@ from orchestrator.domain.money import micro
 from orchestrator.testing.histories import history_bytes, largest_payload_bytes
 from orchestrator.testing.installation import Command
 from orchestrator.testing.project_script import wide
-from orchestrator.testing.vendor_records import log_billed_micro, read_log
+from orchestrator.testing.vendor_records import log_billed_micro
 
 EVENTS_AIM = 10_000.0  # of one execution: the server warns from there
 WATCH_S = 2.0
@@ -53,7 +53,7 @@ async def _measured(site: Site, projects: int, concurrency: int, kills: int) -> 
     result = outcome.object
     if outcome.code:
         raise RuntimeError(f"the batch ended as {result['status']}: {result['reason']}")
-    billed = log_billed_micro(read_log(site.vendors.log), load_catalog(site.installation.settings))
+    billed = log_billed_micro(site.vendors.log.events(), load_catalog(site.installation.settings))
     spent, uncertain = micro(result["spent_usd"]), micro(result["uncertain_usd"])
     if not spent <= billed <= spent + uncertain:
         raise RuntimeError(f"billed {billed}, on the books {spent} and {uncertain} uncertain micro-USD")

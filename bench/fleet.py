@@ -18,7 +18,6 @@ from bench.processes import Usage, usage
 from orchestrator.client.processes import wait_until
 from orchestrator.testing.installation import Installation, VendorProcess
 from orchestrator.testing.project_script import ProjectScript, tree
-from orchestrator.testing.vendor_records import read_log
 from tests.cluster.build import build
 from tests.cluster.installation import WORKER, ClusterInstallation
 from tests.cluster.kept import Kept, Program
@@ -173,7 +172,7 @@ def _vendors(folder: Path, stack: ExitStack) -> VendorProcess:
 
 
 def _asked(site: Site) -> int:
-    return sum(event["event"] == "received" for event in read_log(site.vendors.log))
+    return sum(event["event"] == "received" for event in site.vendors.log.events())
 
 
 def _pids(kept: list[Kept]) -> list[int]:

@@ -25,7 +25,6 @@ from orchestrator.contracts.state import ProjectInput
 from orchestrator.testing.histories import history_bytes, largest_payload_bytes
 from orchestrator.testing.installation import Installation, VendorProcess, kill_process
 from orchestrator.testing.project_script import ProjectScript, ScriptedTask, chain, tree, wide
-from orchestrator.testing.vendor_records import read_log
 
 WALL_AIM_S = 40.0
 MEMORY_AIM_MB = 300.0
@@ -88,7 +87,7 @@ class Site:
 
     def asked(self) -> int:
         """Requests that reached the vendors."""
-        return sum(event["event"] == "received" for event in read_log(self.vendors.log))
+        return sum(event["event"] == "received" for event in self.vendors.log.events())
 
     def input(self, project_id: str, concurrency: int) -> ProjectInput:
         """A run of the script with money and time to spare."""

@@ -14,6 +14,7 @@ from orchestrator.client.processes import wait_until
 from orchestrator.client.server import server_info, stop_server
 from orchestrator.client.worker_process import stop_worker, worker_info
 from orchestrator.settings import Settings, load_settings
+from orchestrator.testing.vendor_records import VendorLog
 from orchestrator.testing.vendor_server import environment
 
 COMMAND = (sys.executable, "-P", "-m", "cli.main")
@@ -146,9 +147,9 @@ class VendorProcess:
     """The fake vendor server as a process of its own, playing the script of a file, with a log of its requests."""
 
     def __init__(self, folder: Path, script: Path) -> None:
-        self.log = folder / "vendors.log"
+        self.log = VendorLog(folder / "vendors.log")
         port_file = folder / "vendors.port"
-        options = ("--port-file", str(port_file), "--script", str(script), "--log", str(self.log))
+        options = ("--port-file", str(port_file), "--script", str(script), "--log", str(self.log.path))
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "orchestrator.testing.vendor_server", *options],
             stdin=subprocess.DEVNULL,

@@ -53,12 +53,25 @@ class RequestRecord:
         return json.dumps(shown)
 
 
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """The events of a log file in order; a line that is still being written is left out."""
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+class VendorLog:
+    """The log file of a fake vendor server, read as it grows."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._events: list[dict[str, Any]] = []
+        self._read_bytes = 0
+
+    def events(self) -> list[dict[str, Any]]:
+        """All events so far, in order; a line that is still being written is left out."""
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as file:
+            file.seek(self._read_bytes)
+            new = file.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._events += [json.loads(line) for line in whole.splitlines()]
+        self._read_bytes += len(whole)
+        return list(self._events)
 
 
 def billed_micro(records: Iterable[RequestRecord], catalog: Iterable[ModelSpec]) -> int:

@@ -11,7 +11,9 @@ import pytest
 
 from orchestrator.client.server import ServerInfo, ensure_server, stop_server
 from orchestrator.settings import Settings
+from orchestrator.testing.installation import Installed
 from tests.chaos.invariants import ChaosError, Harm
+from tests.chaos.site import Sites
 from tests.client.conftest import settings_at
 from tests.cluster.server import Cluster
 
@@ -77,6 +79,14 @@ def server(home: Path, cluster: Cluster | None) -> Iterator[ServerInfo]:
     settings = settings_at(home)
     yield ensure_server(settings, lambda line: None)
     stop_server(settings)
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory, installed: Installed) -> Iterator[Sites]:
+    """Where whole processes run: started anew only where a test did not hold or needs another script."""
+    kept = Sites(lambda: tmp_path_factory.mktemp("site"), installed)
+    yield kept
+    kept.close()
 
 
 @pytest.fixture

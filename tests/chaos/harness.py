@@ -1,22 +1,20 @@
-"""One project of twelve tasks whose worker, server or command is killed at a chosen point."""
+"""One project of twelve tasks: the points where something is killed, and what must hold afterwards."""
 
 import json
 import os
 import signal
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from orchestrator.catalog import load_catalog
 from orchestrator.domain.money import micro
-from orchestrator.testing.installation import Command, Installation, Installed, Outcome, VendorProcess, kill_process
+from orchestrator.testing.installation import Outcome
 from orchestrator.testing.project_script import ProjectScript, ScriptedTask, mixed12, module_task
-from orchestrator.testing.vendor_records import log_billed_micro, read_log
+from orchestrator.testing.vendor_records import log_billed_micro
 from tests.chaos.invariants import Harm, counted_as, require
+from tests.chaos.site import Project
 
-POINT_S = 90.0
 HTTP_OK = 200
 TEST_SECONDS = 1.5
 
@@ -53,112 +51,6 @@ def twelve_tasks(files_per_task: int = 1) -> tuple[ScriptedTask, ...]:
         id="t12", dependencies=everything, files={"test_all.py": _TEST}, validators=("python_syntax", "pytest")
     )
     return (*tasks, last)
-
-
-class Project:
-    """A run under way, seen from outside: its processes, its journal, and what the vendors counted."""
-
-    def __init__(self, folder: Path, script: ProjectScript, installed: Installed = Installation) -> None:
-        self.vendors = VendorProcess(folder, script.save(folder / "script.py"))
-        self.installation = installed(folder, self.vendors.environment())
-        self.output = folder / "out"
-        self.killed_s = 0.0
-        self.command: Command | None = None
-
-    def begin(self) -> None:
-        """Start the run with a command that waits for it."""
-        self.command = self.installation.begin(
-            "start", "--project", "Twelve modules", "--criteria", "The tests pass", "--budget", "20",
-            "--concurrency", "12", "--output-dir", str(self.output), "--json", "--no-input",
-        )  # fmt: skip
-
-    def close(self) -> None:
-        """End every process of the run."""
-        if self.command:
-            self.command.kill()
-        self.installation.close()
-        self.vendors.close()
-
-    @property
-    def id(self) -> str:
-        """The project's id, from the record that the command keeps."""
-        return next((self.installation.home / "runs").glob("*.json")).stem
-
-    def events(self) -> list[dict[str, Any]]:
-        """What the vendors logged."""
-        return read_log(self.vendors.log)
-
-    def received(self) -> list[dict[str, Any]]:
-        """Requests that reached the vendors."""
-        return [event for event in self.events() if event["event"] == "received"]
-
-    def under_way(self, event: str, stage: str) -> list[int]:
-        """Requests of a stage that had `event` and are not finished."""
-        events = self.events()
-        finished = {item["seq"] for item in events if item["event"] == "finished"}
-        return [
-            item["seq"]
-            for item in events
-            if item["event"] == event and item["stage"] == stage and item["seq"] not in finished
-        ]
-
-    def finished(self, stage: str) -> int:
-        """Number of complete answers of a stage."""
-        return sum(e["event"] == "finished" and e["stage"] == stage and bool(e["complete"]) for e in self.events())
-
-    def journal(self) -> list[dict[str, Any]]:
-        """Entries of the call journal, complete ones."""
-        folder = self.installation.home / "artifacts" / "journal"
-        entries = []
-        for path in folder.rglob("*.json"):
-            try:
-                entries.append(json.loads(path.read_text(encoding="utf-8")))
-            except (OSError, ValueError):
-                continue  # replaced while it was read
-        return entries
-
-    def runs_tests(self) -> bool:
-        """Whether a process below the worker runs pytest."""
-        worker = self.installation.worker_pid()
-        return worker is not None and any(b"pytest" in command for command in _commands_below(worker))
-
-    def wait_for(self, what: str, condition: Callable[[], bool]) -> None:
-        """Block until the condition holds. Fails where it does not, or where the command ends before."""
-        assert self.command is not None
-        process = self.command.process
-        deadline = time.monotonic() + POINT_S
-        while not condition():
-            assert process.poll() is None, f"the run ended before {what}: {self.command.wait(1).err[-2000:]}"
-            assert time.monotonic() < deadline, f"not within {POINT_S} s: {what}\n{self.command.err[-2000:]}"
-            time.sleep(0.002)
-
-    def kill(self, victim: str) -> None:
-        """kill -9 of worker, server, both or the waiting command, by process id."""
-        assert self.command is not None
-        pids = {
-            "worker": (self.installation.worker_pid(),),
-            "server": (self.installation.server_pid(),),
-            "both": (self.installation.worker_pid(), self.installation.server_pid()),
-            "command": (self.command.process.pid,),
-        }[victim]
-        assert all(pids), f"{victim} does not run"
-        for pid in pids:
-            assert pid is not None
-            os.kill(pid, signal.SIGKILL)
-        self.killed_s = time.time()
-        for pid in pids:
-            assert pid is not None
-            if victim != "command":
-                kill_process(pid)  # waits until it is gone
-
-    def finish(self, victim: str, point: str) -> Outcome:
-        """The end of the run: as the waiting command tells it, or whoever comes back after it was killed."""
-        assert self.command is not None
-        if victim != "command":
-            return self.command.wait()
-        self.command.process.wait()
-        back = ("export", self.id, "--json") if point == "export" else ("watch", self.id, "--json")
-        return self.installation.run(*back)
 
 
 # Points of a run
@@ -246,6 +138,7 @@ def verify(project: Project, outcome: Outcome, victim: str, point: str) -> None:
         assert later, "no call after the kill"
         installation = project.installation
         assert min(later) - installation.restarted_s(victim) <= installation.next_call_s
+    project.held = True
 
 
 def verify_any_moment(project: Project, outcome: Outcome) -> dict[str, Any]:
@@ -261,6 +154,7 @@ def verify_any_moment(project: Project, outcome: Outcome) -> dict[str, Any]:
     booked, most = micro(result["spent_usd"]) + micro(result["uncertain_usd"]), micro(result["max_usd"])
     billed = log_billed_micro(project.events(), load_catalog(project.installation.settings))
     require(max(booked, billed) <= most, Harm.OVER_CAP, f"booked {booked}, billed {billed} of {most}")
+    project.held = True
     return result
 
 
@@ -321,25 +215,3 @@ def resume_server(project: Project) -> None:
     server = project.installation.server_pid()
     if server is not None:
         os.kill(server, signal.SIGCONT)
-
-
-def _commands_below(root: int) -> list[bytes]:
-    """Command lines of all descendants of a process."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text(encoding="utf-8", errors="replace")
-            except OSError:
-                continue  # it ended meanwhile
-            parent = int(stat[stat.rindex(")") + 2 :].split()[1])
-            children.setdefault(parent, []).append(int(entry.name))
-    found, waiting = [], list(children.get(root, ()))
-    while waiting:
-        pid = waiting.pop()
-        waiting += children.get(pid, ())
-        try:
-            found.append(Path(f"/proc/{pid}/cmdline").read_bytes())
-        except OSError:
-            continue
-    return found

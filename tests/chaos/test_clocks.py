@@ -8,8 +8,9 @@ import pytest
 from orchestrator.testing.project_script import ProjectScript, text_task
 from orchestrator.testing.vendor_script import Reply, Rule
 from tests.chaos.clock import jump, movable
-from tests.chaos.harness import Project, verify_any_moment
+from tests.chaos.harness import verify_any_moment
 from tests.chaos.invariants import Harm, require
+from tests.chaos.site import Project, Site
 
 BUSY = Rule(stage="evaluate", first=1, reply=Reply(status=503))  # each model once: a wait comes after the jump too
 JUMPS_S = (3600, -3600, 20, -20)
@@ -29,11 +30,13 @@ def project(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Project]
     tasks = tuple(text_task(number, *((number // 2,) if number > 1 else ())) for number in range(1, 7))
     rules = (BUSY,) if request.node.callspec.params["seconds"] >= LONGEST_BACK_S else ()
     script = ProjectScript(tasks=tasks, latency_ms=100.0, chunks=3, chunk_delay_ms=50.0, rules=rules)
-    started = Project(tmp_path, script)
+    site = Site(tmp_path, script)  # of its own: its processes' clocks stay wrong
+    started = site.project()
     try:
         yield started
     finally:
         started.close()
+        site.close()
 
 
 @pytest.mark.parametrize(("victim", "seconds"), CASES)

@@ -18,7 +18,7 @@ from orchestrator.client.server import ServerInfo
 from orchestrator.contracts.project import ProjectStatus, ProjectView, Timeouts
 from orchestrator.testing.installation import VendorProcess
 from orchestrator.testing.project_script import ProjectScript, text_task
-from orchestrator.testing.vendor_records import log_billed_micro, read_log
+from orchestrator.testing.vendor_records import log_billed_micro
 from tests.chaos.harness import each_asked_once
 from tests.chaos.invariants import Harm, counted_as, require
 from tests.chaos.rig import project
@@ -99,7 +99,7 @@ async def _judge(house: House, fleet: Fleet, vendors: VendorProcess, views: Sequ
         require(view.status is ProjectStatus.SUCCESS, Harm.WRONG_STATUS, f"{view.project_id}: {view.status}")
         done = [task for task in view.tasks if task.status == "COMPLETED"]
         require(len(done) == len(_TASKS), Harm.LOST, f"{view.project_id}: {len(done)} tasks")
-    events = read_log(vendors.log)
+    events = vendors.log.events()
     spent, uncertain = sum(view.spent_micro for view in views), sum(view.uncertain_micro for view in views)
     billed = log_billed_micro(events, load_catalog(fleet.settings))
     require(billed <= spent + uncertain, Harm.BOOKS, f"billed {billed}, booked {spent} + {uncertain}")
@@ -111,7 +111,7 @@ async def _judge(house: House, fleet: Fleet, vendors: VendorProcess, views: Sequ
 async def _until_asked(vendors: VendorProcess, requests: int) -> None:
     async with asyncio.timeout(RUN_S):
         while True:
-            if sum(event["event"] == "received" for event in read_log(vendors.log)) >= requests:
+            if sum(event["event"] == "received" for event in vendors.log.events()) >= requests:
                 return
             await asyncio.sleep(0.02)
 

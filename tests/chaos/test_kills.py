@@ -1,12 +1,11 @@
 """kill -9 of the worker, the server, both or the waiting command, at every point where it might hurt."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from orchestrator.testing.installation import Installed
-from tests.chaos.harness import POINTS, Project, resume_server, script_for, verify
+from tests.chaos.harness import POINTS, resume_server, script_for, verify
+from tests.chaos.site import Project, Sites
 
 VICTIMS = ("worker", "server", "both", "command")
 SAMPLE = (
@@ -23,12 +22,9 @@ MATRIX = [
 
 
 @pytest.fixture
-def project(tmp_path: Path, request: pytest.FixtureRequest, installed: Installed) -> Iterator[Project]:
-    started = Project(tmp_path, script_for(request.node.callspec.params["point"]), installed)
-    try:
+def project(sites: Sites, request: pytest.FixtureRequest) -> Iterator[Project]:
+    with sites.project(script_for(request.node.callspec.params["point"])) as started:
         yield started
-    finally:
-        started.close()
 
 
 @pytest.mark.parametrize(("victim", "point"), MATRIX)

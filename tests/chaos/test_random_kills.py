@@ -5,18 +5,18 @@ import random
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from orchestrator.testing.installation import Installed
 from orchestrator.testing.project_script import ProjectScript, text_task
-from tests.chaos.harness import Project, verify_any_moment
+from tests.chaos.harness import verify_any_moment
+from tests.chaos.site import Project, Sites
 
 VICTIMS = ("worker", "server", "both", "command")
 KILLS = int(os.environ.get("CHAOS_KILLS", "20"))  # per kind
 SAMPLED = [("server", 0)]
-LATENCY_MS = 100.0
+TASKS = tuple(text_task(number, *((number // 2,) if number > 1 else ())) for number in range(1, 7))
+SCRIPT = ProjectScript(tasks=TASKS, latency_ms=100.0, chunks=3, chunk_delay_ms=50.0)
 LONGEST_S = 4.0  # about as long as the run takes from its first request on
 CASES = [
     pytest.param(victim, number, marks=[pytest.mark.sample] if (victim, number) in SAMPLED else [])
@@ -26,14 +26,9 @@ CASES = [
 
 
 @pytest.fixture
-def project(tmp_path: Path, installed: Installed) -> Iterator[Project]:
-    tasks = tuple(text_task(number, *((number // 2,) if number > 1 else ())) for number in range(1, 7))
-    script = ProjectScript(tasks=tasks, latency_ms=LATENCY_MS, chunks=3, chunk_delay_ms=50.0)
-    started = Project(tmp_path, script, installed)
-    try:
+def project(sites: Sites) -> Iterator[Project]:
+    with sites.project(SCRIPT) as started:
         yield started
-    finally:
-        started.close()
 
 
 def _first_request(project: Project) -> None:

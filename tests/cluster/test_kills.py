@@ -7,7 +7,8 @@ import pytest
 
 from orchestrator.testing.installation import Installed
 from orchestrator.testing.project_script import ProjectScript, text_task
-from tests.chaos.harness import Project, after_intent, verify_any_moment
+from tests.chaos.harness import after_intent, verify_any_moment
+from tests.chaos.site import Project, Site
 from tests.cluster.installation import ClusterInstallation
 
 VICTIMS = {
@@ -23,11 +24,13 @@ RESTART_S = 30.0
 @pytest.fixture
 def project(tmp_path: Path, installed: Installed) -> Iterator[Project]:
     tasks = tuple(text_task(number, *((number // 2,) if number > 1 else ())) for number in range(1, 7))
-    started = Project(tmp_path, ProjectScript(tasks=tasks, latency_ms=LATENCY_MS), installed)
+    site = Site(tmp_path, ProjectScript(tasks=tasks, latency_ms=LATENCY_MS), installed)
+    started = site.project()
     try:
         yield started
     finally:
         started.close()
+        site.close()
 
 
 def kill(project: Project, victim: str) -> None:

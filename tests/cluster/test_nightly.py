@@ -12,7 +12,7 @@ from orchestrator.client.processes import wait_until
 from orchestrator.domain.money import micro
 from orchestrator.testing.installation import VendorProcess
 from orchestrator.testing.project_script import ProjectScript, tree
-from orchestrator.testing.vendor_records import log_billed_micro, read_log
+from orchestrator.testing.vendor_records import log_billed_micro
 from tests.cluster.conftest import Teams
 from tests.cluster.installation import ClusterInstallation
 
@@ -52,7 +52,7 @@ def test_a_batch_outlives_all_parts_of_the_cluster(teams: Teams, vendors: Vendor
     command = team.begin("batch", "run", *project_files(team.folder, PROJECTS), "--budget", "10", "--json")
 
     def asked() -> int:
-        return sum(event["event"] == "received" for event in read_log(vendors.log))
+        return sum(event["event"] == "received" for event in vendors.log.events())
 
     assert wait_until(lambda: asked() >= ASKED_BEFORE_THE_KILLS or command.process.poll() is not None, POINT_S)
     kill_everything(team)
@@ -61,7 +61,7 @@ def test_a_batch_outlives_all_parts_of_the_cluster(teams: Teams, vendors: Vendor
     batch = outcome.object
     assert [project["status"] for project in batch["projects"]] == ["SUCCESS"] * PROJECTS
     spent, uncertain = micro(batch["spent_usd"]), micro(batch["uncertain_usd"])
-    billed = log_billed_micro(read_log(vendors.log), load_catalog(team.settings))
+    billed = log_billed_micro(vendors.log.events(), load_catalog(team.settings))
     assert spent <= billed <= spent + uncertain
     assert sum(micro(project["spent_usd"]) for project in batch["projects"]) == spent
     assert spent + uncertain <= micro(10)

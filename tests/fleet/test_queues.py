@@ -12,7 +12,6 @@ from activities.polled import polled_vendors
 from orchestrator.contracts.names import QUEUE_TOOLS, QUEUE_WORKFLOWS, vendor_queue
 from orchestrator.contracts.project import ProjectStatus
 from orchestrator.testing.project_script import ProjectScript, wide
-from orchestrator.testing.vendor_records import read_log
 from tests.chaos.rig import project
 from tests.fleet.conftest import NewFleet, NewVendors
 from tests.workflow.harness import Run
@@ -65,7 +64,7 @@ def test_parts_are_served_apart_and_a_vendor_is_limited(new_fleet: NewFleet, new
     assert served[QUEUE_TOOLS] == {doing.process.pid}
     assert served[vendor_queue("openai")] == both, "two processes share one vendor's queue"
     assert served[vendor_queue("anthropic")] == {asking[1].process.pid}
-    received = [event for event in read_log(vendors.log) if event["event"] == "received"]
+    received = [event for event in vendors.log.events() if event["event"] == "received"]
     times = [event["started_s"] for event in received if event["vendor"] == "openai"]
     assert len(times) >= 3 * LIMIT, "too few requests to tell"
     for window_s in (0.5, 1.0, 2.0, 4.0):

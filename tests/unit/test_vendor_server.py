@@ -16,7 +16,7 @@ import pytest
 
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.money import PriceTier
-from orchestrator.testing.vendor_records import log_billed_micro, read_log
+from orchestrator.testing.vendor_records import VendorLog, log_billed_micro
 from orchestrator.testing.vendor_script import Fault, Reply, Rule, from_rules
 from orchestrator.testing.vendor_server import FakeVendorServer
 
@@ -137,7 +137,7 @@ def test_a_process_of_its_own(tmp_path: Path, kind: str) -> None:
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
-    events = read_log(log)
+    events = VendorLog(log).events()
     assert [event["event"] for event in events] == ["received", "finished"]
     assert events[-1]["complete"]
     assert log_billed_micro(events, [SPEC]) > 0
