@@ -65,7 +65,7 @@ def _lies_there(settings: Settings, view: ProjectView, folder: Path) -> bool:
 
 async def write_output(client: Orchestrator, settings: Settings, view: ProjectView, folder: Path) -> Path:
     """Export a run that has a manifest to `folder`, and remember it. Raises OrchError."""
-    written = await client.export(view.project_id, folder)
+    written = await client.export(view, folder)
     digest = view.manifest.sha256 if view.manifest else ""
     save_record(settings.home, RunRecord(project_id=view.project_id, output_dir=str(folder), exported=digest))
     return written

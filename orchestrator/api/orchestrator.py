@@ -139,7 +139,7 @@ class Orchestrator:
     async def export(self, project_id: str, output_dir: str | Path) -> Path:
         """Write what a run published to a folder, whole or not at all. Raises UserInputError where that cannot be."""
         client = await Client.connect(self._settings, logger.info)
-        return await client.export(project_id, absolute(output_dir))
+        return await client.export(await client.view(project_id), absolute(output_dir))
 
     async def dry_run(self, project_description: str, success_criteria: str) -> ExecutionPlan:
         """Pay for the plan of a project, and say what carrying it out would cost. Raises like run_project."""

@@ -83,6 +83,10 @@ class Orchestrator:
         """Events after number `since`, in order; of a running project at most a few hundred at a time."""
         return await self._projects.events(project_id, since)
 
+    async def last_events(self, view: ProjectView, since: int) -> builtins.list[Event]:
+        """The same of a run that has ended, whether Temporal answers or not."""
+        return await self._projects.last_events(view, since)
+
     async def wait_closed(self, project_id: str, timeout_s: float) -> ProjectView | None:
         """The result as soon as the run is closed; None where it still runs after `timeout_s`."""
         return await self._projects.wait_closed(project_id, timeout_s)
@@ -221,15 +225,14 @@ class Orchestrator:
         """Asks the run to end as CANCELLED; it publishes what is done. Nothing happens where it has ended."""
         await self._projects.cancel(project_id)
 
-    async def export(self, project_id: str, output_dir: Path) -> Path:
-        """Writes what the run published to `output_dir`, whole or not at all; returns the folder.
+    async def export(self, view: ProjectView, output_dir: Path) -> Path:
+        """Writes what a run published to `output_dir`, whole or not at all; returns the folder.
 
         Raises UserInputError where nothing was published, or where the folder holds something else.
         """
-        manifest = (await self.view(project_id)).manifest
-        if manifest is None:
-            raise UserInputError(f"project {project_id} has published nothing yet; 'orch-cli status' tells why")
-        return await export_manifest(self._site.store, manifest, output_dir, project_id)
+        if view.manifest is None:
+            raise UserInputError(f"project {view.project_id} has published nothing yet; 'orch-cli status' tells why")
+        return await export_manifest(self._site.store, view.manifest, output_dir, view.project_id)
 
     async def report(self, project_id: str) -> bytes:
         """The report page (HTML) of a project that has ended. Raises UserInputError where it has not."""

@@ -127,11 +127,13 @@ class Runs(ABC, Generic[_View]):
     async def events(self, run_id: str, since: int) -> list[Event]:
         """Events after number `since`, in order; of a live run at most a few hundred at a time."""
         page: EventPage | None = await self.ask_running(run_id, QUERY_EVENTS, EventPage, since)
-        if page is not None:
-            found = [*await self._logs.segments(page.segments), *page.events]
-        else:
-            log = (await self.view(run_id)).events
-            found = await self._logs.log(log) if log else []
+        if page is None:
+            return await self.last_events(await self.view(run_id), since)
+        return [event for event in (*await self._logs.segments(page.segments), *page.events) if event.seq > since]
+
+    async def last_events(self, view: _View, since: int) -> list[Event]:
+        """The same of a run that has ended, whether Temporal answers or not."""
+        found = await self._logs.log(view.events) if view.events else []
         return [event for event in found if event.seq > since]
 
     async def ask_running(self, run_id: str, query: str, answer: Any, argument: int | None = None) -> Any:

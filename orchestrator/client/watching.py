@@ -14,7 +14,6 @@ _LOST = (PrerequisiteError, OSError, TimeoutError)
 
 View = TypeVar("View")
 ShownView = TypeVar("ShownView", contravariant=True)
-ReadView = TypeVar("ReadView", covariant=True)
 
 Attend = Callable[[ProjectView], Awaitable[None]]
 """Called with each view of the run; the wait goes on when it returns."""
@@ -39,16 +38,19 @@ class ProgressOf(Protocol[ShownView]):
 Progress = ProgressOf[ProjectView]
 
 
-class RunsOf(Protocol[ReadView]):
+class RunsOf(Protocol[View]):
     """What following a run needs of `Orchestrator`, or of its `pipelines`."""
 
-    async def wait_closed(self, run_id: str, timeout_s: float, /) -> ReadView | None:
+    async def wait_closed(self, run_id: str, timeout_s: float, /) -> View | None:
         """The result, None where the run is not closed within `timeout_s`."""
 
     async def events(self, run_id: str, since: int, /) -> Sequence[Event]:
         """Events after number `since`."""
 
-    async def view(self, run_id: str, /) -> ReadView:
+    async def last_events(self, view: View, since: int, /) -> Sequence[Event]:
+        """The same of a run that has ended, whether the server answers or not."""
+
+    async def view(self, run_id: str, /) -> View:
         """The run as it is now."""
 
     async def heal(self) -> None:
@@ -134,7 +136,7 @@ class _Follower(Generic[View]):
                 async with asyncio.timeout(_ANSWER_S):
                     result = await self._client.wait_closed(self._id, POLL_S)
                 if result is not None:
-                    await self._last_events()
+                    await self._last_events(result)
                     self._progress.view(result)
                     return result
                 async with asyncio.timeout(_ANSWER_S):
@@ -146,11 +148,11 @@ class _Follower(Generic[View]):
                 self._say_lost()
                 await asyncio.sleep(POLL_S)
 
-    async def _last_events(self) -> None:
+    async def _last_events(self, result: View) -> None:
         """What happened between the last poll and the end."""
         try:
-            async with asyncio.timeout(_ANSWER_S):
-                await self._events()
+            for event in await self._client.last_events(result, self._since):
+                self._progress.event(event)
         except _LOST:
             self._progress.note(f"its last events cannot be read just now; 'orch-cli events {self._id}' shows them")
 

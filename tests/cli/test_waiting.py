@@ -33,6 +33,9 @@ class ScriptedRun:
         self.asked_since.append(since)
         return [event(since + 1, f"event {since + 1}")]
 
+    async def last_events(self, view: ProjectView, since: int) -> Sequence[Event]:
+        return await self.events(view.project_id, since)
+
     async def view(self, project_id: str) -> ProjectView:
         return view(ProjectStatus.RUNNING)
 
@@ -82,7 +85,7 @@ def test_last_events_that_cannot_be_read_do_not_hold_up_the_result() -> None:
     shown = Recorded()
 
     class Silent(ScriptedRun):
-        async def events(self, project_id: str, since: int) -> Sequence[Event]:
+        async def last_events(self, view: ProjectView, since: int) -> Sequence[Event]:
             raise LOST
 
     assert asyncio.run(follow(Silent(view()), "p", shown)).status is ProjectStatus.SUCCESS

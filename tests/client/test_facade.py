@@ -13,6 +13,7 @@ from temporalio import workflow
 from temporalio.client import Client
 from temporalio.worker import Replayer, Worker
 
+from orchestrator.artifacts.manifest import Manifest, put_files, write_manifest
 from orchestrator.artifacts.publish import project_name
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.client.connection import connect
@@ -26,6 +27,7 @@ from orchestrator.domain.errors import PrerequisiteError, UserInputError
 from orchestrator.domain.model import ModelSpec
 from orchestrator.domain.tasks import TaskType
 from orchestrator.settings import Settings
+from tests.cli.views import view
 from tests.client.conftest import settings_at
 
 TASKS = 450  # three pages
@@ -138,7 +140,7 @@ def test_a_run_from_start_to_result(settings: Settings) -> None:
         assert result is not None
         assert result.status is ProjectStatus.SUCCESS
         assert await facade.view("whole") == result
-        assert await facade.events("whole", 0) == []
+        assert await facade.events("whole", 0) == await facade.last_events(result, 0) == []
 
     run(settings, body)
 
@@ -198,9 +200,26 @@ def test_a_broken_off_run_shows_its_last_state(settings: Settings, tmp_path: Pat
         assert (view.spent_micro, view.uncertain_micro, view.reserved_micro) == (77, 2, 0)
         assert {task.status for task in view.tasks} == {"PENDING"}
         with pytest.raises(UserInputError, match="published nothing"):
-            await facade.export("ended", tmp_path / "out")
+            await facade.export(view, tmp_path / "out")
 
     run(settings, body)
+
+
+def test_what_an_ended_run_left_needs_no_server(settings: Settings, tmp_path: Path) -> None:
+    """The server may die between the result and the export."""
+
+    async def body() -> None:
+        gone = await Client.connect("127.0.0.1:9", lazy=True)
+        facade = Orchestrator(settings, lambda line: None, gone)
+        store = ArtifactStore.open(settings.store_url)
+        manifest = await write_manifest(store, Manifest(files=await put_files(store, {"a.txt": b"text"})))
+        log = [Event(seq=n, time_s=1.0, kind="paused").model_dump_json() for n in (1, 2, 3)]
+        ended = view(manifest=manifest, events=await store.put("\n".join(log).encode()))
+        assert [event.seq for event in await facade.last_events(ended, 1)] == [2, 3]
+        await facade.export(ended, tmp_path / "out")
+        assert (tmp_path / "out" / "a.txt").read_text(encoding="utf-8") == "text"
+
+    asyncio.run(body())
 
 
 def test_a_domain_error_ends_the_run_instead_of_hanging_it(settings: Settings) -> None:
