@@ -8,13 +8,12 @@ from cli.console import say
 from cli.dialogue import InputEndedError, ask, can_ask
 from cli.finish import come_back, output_folder, present
 from cli.following import Waiting, follow_to_end
-from cli.results import duration
 from cli.resuming import carry_on
 from orchestrator.artifacts.summary import SUMMARY_NAME, read_summary
 from orchestrator.client.facade import Orchestrator
 from orchestrator.client.resuming import ResumeChanges
 from orchestrator.client.similar import Similar
-from orchestrator.domain.text import one_line
+from orchestrator.domain.text import duration, one_line
 from orchestrator.settings import Settings
 
 _MAX_TITLE = 60

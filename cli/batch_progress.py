@@ -8,10 +8,10 @@ from rich.text import Text
 
 from cli.batch_results import is_over, most_telling
 from cli.progress import LiveProgress, PlainProgress
-from cli.results import SIMULATED_NOTICE, duration, money, spending
+from cli.results import SIMULATED_NOTICE, money, spending
 from orchestrator.client.watching import ProgressOf
 from orchestrator.contracts.batch import BatchProjectView, BatchView
-from orchestrator.domain.text import one_line
+from orchestrator.domain.text import duration, one_line
 
 _STYLES = {"SUCCESS": "green", "SYSTEM_FAILURE": "red", "PENDING": "dim"}
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from cli.console import columns, fitting
-from cli.results import SIMULATED_NOTICE, duration, money, spending
+from cli.results import SIMULATED_NOTICE, money, spending
 from orchestrator.contracts.batch import BatchProjectView, BatchView
 from orchestrator.domain.money import usd
-from orchestrator.domain.text import one_line
+from orchestrator.domain.text import duration, one_line
 
 _MAX_LINES = 60
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from cli.console import columns, say, show, show_json
-from cli.results import duration, money
+from cli.results import money
 from cli.session import checked_id, operator, run_async, settings_for
 from cli.steering import parsed
 from orchestrator.client.facade import Orchestrator
@@ -12,7 +12,7 @@ from orchestrator.contracts.messages import SetBudget
 from orchestrator.contracts.project import BudgetView
 from orchestrator.domain.money import usd
 from orchestrator.domain.phases import PhaseSpend
-from orchestrator.domain.text import one_line
+from orchestrator.domain.text import duration, one_line
 
 
 def budget_of_run(project_id: str, max_usd: str | None, *, json_output: bool, profile: str | None) -> int:

@@ -16,12 +16,16 @@ from orchestrator.settings import Settings
 
 @dataclass(frozen=True)
 class Waiting:
-    """How to wait for a run: where its output goes, whether a person may be asked, how the result is shown."""
+    """How to wait for a run: where its output goes, whether a person may be asked, how the result is shown.
+
+    `since`: number of the last event that is known already.
+    """
 
     folder: Path
     no_input: bool
     json_output: bool
     simulated_said: bool = False
+    since: int = 0
 
 
 async def follow_to_end(client: Orchestrator, settings: Settings, project_id: str, waiting: Waiting) -> int:
@@ -29,7 +33,8 @@ async def follow_to_end(client: Orchestrator, settings: Settings, project_id: st
     progress = progress_for_terminal()
     standby = Standby(client, project_id, progress, ask=can_ask(waiting.no_input))
     try:
-        view = await follow(client, project_id, progress, simulated_said=waiting.simulated_said, attend=standby)
+        said, since = waiting.simulated_said, waiting.since
+        view = await follow(client, project_id, progress, simulated_said=said, attend=standby, since=since)
     except asyncio.CancelledError:
         say(f"\nDetached: {project_id} goes on without this command. {come_back(project_id)}")
         raise

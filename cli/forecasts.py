@@ -7,13 +7,13 @@ from typing import Any
 import typer
 
 from cli.console import columns
-from cli.results import duration, money
+from cli.results import money
 from orchestrator.domain.answers import PlannedTask
 from orchestrator.domain.forecast import Forecast, Item, Risk, Seconds, risk
 from orchestrator.domain.graph import mermaid
 from orchestrator.domain.money import MICRO_PER_USD, usd
 from orchestrator.domain.tasks import Stage
-from orchestrator.domain.text import one_line
+from orchestrator.domain.text import duration, one_line
 from orchestrator.domain.workload import Range, TaskSize, total
 
 _COLOURS = {Risk.FITS: "green", Risk.MAY_EXCEED: "yellow", Risk.CANNOT_FIT: "red"}

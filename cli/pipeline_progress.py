@@ -9,10 +9,10 @@ from rich.text import Text
 from cli.console import fitting
 from cli.pipeline_results import spending
 from cli.progress import LiveProgress, PlainProgress
-from cli.results import SIMULATED_NOTICE, duration, money
+from cli.results import SIMULATED_NOTICE, money
 from orchestrator.client.watching import ProgressOf
 from orchestrator.contracts.pipeline import PipelineView, StepView
-from orchestrator.domain.text import one_line
+from orchestrator.domain.text import duration, one_line
 
 _STYLES = {"COMPLETED": "green", "SKIPPED": "dim", "FAILED": "red", "CANCELLED": "yellow", "RUNNING": "cyan"}
 

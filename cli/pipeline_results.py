@@ -7,12 +7,12 @@ from typing import Any
 from pydantic import JsonValue
 
 from cli.console import columns
-from cli.results import SIMULATED_NOTICE, duration, money
+from cli.results import SIMULATED_NOTICE, money
 from orchestrator.client.pipelines import PipelineOutput
 from orchestrator.contracts.pipeline import PipelineView, StepView
 from orchestrator.domain.money import usd
 from orchestrator.domain.outcome import ProjectStatus
-from orchestrator.domain.text import one_line, printable
+from orchestrator.domain.text import duration, one_line, printable
 from orchestrator.pipelines.traces import PipelineTrace, StepTrace
 
 _MAX_LINES = 60

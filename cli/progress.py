@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.console import fitting, say
-from cli.results import SIMULATED_NOTICE, duration, money, spending
+from cli.results import SIMULATED_NOTICE, money, spending
 from orchestrator.client.watching import Progress as Progress
 from orchestrator.contracts.project import Event, ProjectView, TaskView
-from orchestrator.domain.text import one_line
+from orchestrator.domain.text import duration, one_line
 
 View = TypeVar("View")
 _DONE_STYLES = {"COMPLETED": "green", "DEGRADED": "yellow", "FAILED": "red", "RUNNING": "cyan"}

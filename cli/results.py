@@ -11,7 +11,7 @@ from orchestrator.domain.advising import described
 from orchestrator.domain.apps import Architecture
 from orchestrator.domain.criteria import CriterionResult
 from orchestrator.domain.money import usd
-from orchestrator.domain.text import one_line
+from orchestrator.domain.text import duration, one_line
 
 SIMULATED_NOTICE = "simulated models do the work: no real model is asked, and nothing is paid"
 
@@ -164,13 +164,3 @@ def spending(view: ProjectView | BatchView) -> str:
     if view.uncertain_micro:
         parts.append(f"{money(view.uncertain_micro)} uncertain")
     return ", ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Seconds for a reader: `12 s`, `3 min 05 s`, `2 h 10 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

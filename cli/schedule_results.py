@@ -6,14 +6,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cli.console import columns, show, show_json
-from cli.results import duration, money
+from cli.results import money
 from orchestrator.client.facade import Orchestrator
 from orchestrator.client.schedule_forms import ScheduledRun, ScheduleRow, ScheduleView
 from orchestrator.contracts.batch import BatchView
 from orchestrator.domain.delivery import shown_host
 from orchestrator.domain.errors import OrchError
 from orchestrator.domain.money import usd
-from orchestrator.domain.text import one_line
+from orchestrator.domain.text import duration, one_line
 
 _NEXT = 5
 _NOTES = 5

@@ -8,11 +8,20 @@ from orchestrator.contracts.project import Event, ProjectView
 
 
 async def follow(
-    client: Runs, project_id: str, progress: Progress, *, simulated_said: bool = False, attend: Attend = nobody
+    client: Runs,
+    project_id: str,
+    progress: Progress,
+    *,
+    simulated_said: bool = False,
+    attend: Attend = nobody,
+    since: int = 0,
 ) -> ProjectView:
-    """Show progress until the run has ended; returns its result. Raises UserInputError where there is no such run."""
+    """Show progress after event `since` until the run has ended; returns its result.
+
+    Raises UserInputError where there is no such run.
+    """
     shown = progress if simulated_said else _Noticing(progress)
-    return await follow_run(client, project_id, shown, attend=attend)
+    return await follow_run(client, project_id, shown, attend=attend, since=since)
 
 
 class _Noticing:

@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.routing import Work
     from orchestrator.domain.steps import FINAL, TaskState
     from orchestrator.domain.tasks import PROJECT, Stage, TaskSpec, TaskType
-    from orchestrator.domain.text import one_line
+    from orchestrator.domain.text import duration, one_line
 
 from workflows import views
 from workflows.briefing import advise, enhance
@@ -110,7 +110,7 @@ class ProjectWorkflow(Steering, CallingRun):
         state, spec = self.ctx.state, self.ctx.spec
         if state.prepared is None:
             show_search_attributes(self.ctx, ProjectStatus.PLANNING)
-            self.ctx.emit("started", f"budget ${usd(spec.max_micro):.2f}, time limit {spec.time_limit_s:.0f} s")
+            self.ctx.emit("started", f"budget ${usd(spec.max_micro):.2f}, time limit {duration(state.time_limit_s)}")
             state.prepared = await self.ctx.tool(
                 names.ACTIVITY_PREPARE,
                 PrepareInput(project=spec.project, criteria=spec.criteria, queues=self.ctx.queues()),
@@ -201,7 +201,7 @@ class ProjectWorkflow(Steering, CallingRun):
             limit_s = ctx.state.time_limit_s
             left_s = limit_s - ctx.active_s()
             if left_s <= 0:
-                ctx.stop(ProjectStatus.TIMEOUT, f"the time limit of {limit_s:.0f} s is used up")
+                ctx.stop(ProjectStatus.TIMEOUT, f"the time limit of {duration(limit_s)} is used up")
                 return
             try:
                 await workflow.wait_condition(

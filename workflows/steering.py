@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from orchestrator.domain.routing import ModelOverride
     from orchestrator.domain.steps import TaskState, TaskStatus
     from orchestrator.domain.tasks import TaskSpec
-    from orchestrator.domain.text import one_line
+    from orchestrator.domain.text import duration, one_line
 
 from workflows import refusals, views
 from workflows.briefing import choose
@@ -84,7 +84,7 @@ class Steering:
     def set_time_limit(self, request: SetTimeLimit) -> str:
         """Change the time limit."""
         self.ctx.state.time_limit_s = request.time_limit_s
-        return self._note("time_limit_set", f"the time limit is {request.time_limit_s:.0f} s", request)
+        return self._note("time_limit_set", f"the time limit is {duration(request.time_limit_s)}", request)
 
     @set_time_limit.validator
     def _check_time_limit(self, request: SetTimeLimit) -> None:

@@ -156,9 +156,9 @@ def context_of(ctx: RunContext, task: TaskSpec) -> tuple[ContextDraft, ...]:
     given = ctx.spec.files
     found = [ContextDraft(task=PROJECT, title="files that the user gave", draft=given)] if given else []
     for dependency in task.dependencies:
-        best = ctx.task(dependency).best
-        if best is not None:
-            found.append(ContextDraft(task=dependency, title=ctx.spec_of(dependency).title, draft=best.draft))
+        shown = ctx.task(dependency).shown
+        if shown is not None:
+            found.append(ContextDraft(task=dependency, title=ctx.spec_of(dependency).title, draft=shown.draft))
     return tuple(found)
 
 
@@ -170,7 +170,7 @@ async def _validate(ctx: RunContext, task: TaskSpec) -> Check:
     if not task.validators:
         return Check(passed=True, summary="no validators")
     everything = upstream(ctx.state.plan, (task.id,), len(ctx.state.plan))
-    below = [best.draft for name in everything if name != task.id and (best := ctx.task(name).best)]
+    below = [shown.draft for name in everything if name != task.id and (shown := ctx.task(name).shown)]
     given = CheckInput(
         drafts=(*base(ctx), *below, current.draft),
         own=current.draft.paths,

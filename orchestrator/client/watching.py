@@ -70,15 +70,18 @@ async def follow(
     progress: ProgressOf[View],
     *,
     attend: Callable[[View], Awaitable[None]] = nobody,
+    since: int = 0,
 ) -> View:
     """Show progress until the run has ended; returns its result. `attend` looks after a run that waits for somebody.
+
+    Events up to number `since` are known already.
 
     Server and worker are started again if they die; the wait goes on for as long as it takes.
     Raises UserInputError where there is no such run.
     """
     healer = asyncio.create_task(_keep_alive(client, progress))
     try:
-        return await _Follower(client, run_id, progress, attend).run()
+        return await _Follower(client, run_id, progress, attend, since).run()
     finally:
         healer.cancel()
         progress.close()
@@ -122,12 +125,13 @@ class _Follower(Generic[View]):
         run_id: str,
         progress: ProgressOf[View],
         attend: Callable[[View], Awaitable[None]],
+        since: int,
     ) -> None:
         self._client = client
         self._id = run_id
         self._progress = progress
         self._attend = attend
-        self._since = 0
+        self._since = since
         self._lost = False
 
     async def run(self) -> View:

@@ -44,9 +44,13 @@ def _resumed(state: TaskState, suspended: TaskState | None, generation: int, ret
 def retried(
     plan: Sequence[TaskSpec], states: Mapping[str, TaskState], task_id: str, generation: int
 ) -> dict[str, TaskState]:
-    """The tasks that a retry of `task_id` changes: it starts afresh, and what was skipped because of it comes back."""
-    skipped = _skipped_after(plan, states, task_id)
-    return dict.fromkeys((task_id, *skipped), TaskState(generation=generation))
+    """The tasks that a retry of `task_id` changes: it starts afresh, and what was skipped because of it comes back.
+
+    Tasks under way that build on it keep seeing what it was until it has something new.
+    """
+    afresh = TaskState(generation=generation)
+    again = afresh.model_copy(update={"replaced": states[task_id].shown})
+    return {task_id: again, **dict.fromkeys(_skipped_after(plan, states, task_id), afresh)}
 
 
 def revived(plan: Sequence[TaskSpec], states: Mapping[str, TaskState], task_id: str) -> dict[str, TaskState]:

@@ -80,6 +80,7 @@ class TaskState(Frozen):
     current: Version | None = None
     unrevised: Version | None = None  # what the revision started from, in case that it made things worse
     best: Version | None = None
+    replaced: Version | None = None  # before a retry: tasks that build on this one see it until there is a new one
     review: Review | None = None
     judged: dict[str, float | None] = {}
     scores: tuple[float, ...] = ()
@@ -87,6 +88,11 @@ class TaskState(Frozen):
     reviewer: str = ""
     reason: str = ""
     by_user: bool = False  # skipped because the user said so
+
+    @property
+    def shown(self) -> Version | None:
+        """What tasks that build on this one see of it."""
+        return self.best or self.replaced
 
 
 CHECK = Step(stage=None)

@@ -32,3 +32,13 @@ def one_line(text: str, limit: int = 200) -> str:
     if len(line) > limit or cut:
         return line[: limit - 1].rstrip() + "…"
     return line
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a reader: `12 s`, `3 min 05 s`, `2 h 10 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from cli.progress import LiveProgress, PlainProgress, screen
-from cli.results import architecture_block, duration, exit_code, is_closed, money, result_block, result_object
+from cli.results import architecture_block, exit_code, is_closed, money, result_block, result_object
 from orchestrator.contracts.project import ProjectStatus
 from orchestrator.domain.apps import AppType, Architecture
 from tests.cli.views import ESCAPES, event, task, view
@@ -140,10 +140,3 @@ def test_markup_of_models_is_shown_as_it_is() -> None:
 @pytest.mark.parametrize(("micro", "text"), [(0, "$0.00"), (1, "$0.000001"), (12_300, "$0.0123"), (2_000_000, "$2.00")])
 def test_money(micro: int, text: str) -> None:
     assert money(micro) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (185, "3 min 05 s"), (7_800, "2 h 10 min")]
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text

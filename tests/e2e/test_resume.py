@@ -51,6 +51,9 @@ def test_an_exhausted_run_goes_on_with_a_larger_budget(theatre: Theatre) -> None
     assert len(theatre.stage("plan")) == 1
     assert micro(outcome.object["spent_usd"]) == theatre.billed_micro() > before
     assert outcome.object["output_dir"] == first.object["output_dir"]
+    assert "project plan #1" in first.err
+    assert "project plan #1" not in outcome.err, "what happened before is told again"
+    assert "goes on where the last run stopped" in outcome.err
 
 
 def test_start_resumes_the_same_project_after_saying_so(theatre: Theatre) -> None:

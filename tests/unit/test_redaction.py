@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.domain.text import one_line
+from orchestrator.domain.text import duration, one_line
 from orchestrator.telemetry.redaction import REDACTED, redact
 
 
@@ -60,3 +60,10 @@ def test_any_text_becomes_one_printable_line(text: str, limit: int) -> None:
     assert len(line) <= limit
     assert line.isprintable()
     assert "\x1b" not in line
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (185, "3 min 05 s"), (7_800, "2 h 10 min")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

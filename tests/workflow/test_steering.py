@@ -27,7 +27,7 @@ from orchestrator.domain.answers import PlannedTask
 from orchestrator.domain.tasks import Stage
 from tests.workflow.conftest import Opened
 from tests.workflow.harness import POLL_S, Run, spec
-from tests.workflow.play import DEADLINE_S, LOST, REFUSED, Gate, Play, json_task, text_task
+from tests.workflow.play import DEADLINE_S, LOST, REFUSED, REVISE, Gate, Play, json_task, text_task
 
 MENDED = '{"mended": 1}\n'
 ANN = "ann@laptop"
@@ -297,6 +297,24 @@ async def test_a_completed_task_is_done_again(opened: Opened) -> None:
         assert await generations(run, "t1") == ["0", "1"]
     assert view.status is ProjectStatus.SUCCESS
     assert view.tasks[0].spent_micro > view.tasks[1].spent_micro  # both rounds are on its bill
+
+
+async def test_a_task_under_way_keeps_seeing_what_is_done_again(opened: Opened) -> None:
+    play = Play(text_task("t1"), text_task("t2", "t1"))
+    play.on(Stage.CRITIQUE, "t2", reply=REVISE, times=1)
+    critique = play.hold(Stage.CRITIQUE, "t2")
+    async with opened(play) as house:
+        run = await house.start(spec())
+        await critique.arrived.wait()
+        again = play.hold(Stage.GENERATE, "t1")
+        await run.steer(RetryTask(task="t1"))
+        await again.arrived.wait()
+        critique.open()
+        await play.until(lambda: play.count(Stage.REVISE, "t2") == 1)
+        play.open_all()
+        view = await run.result()
+    assert "The text of t1.txt." in play.requests(Stage.REVISE, "t2")[0].request.prompt
+    assert view.status is ProjectStatus.SUCCESS, view.reason
 
 
 async def test_a_task_is_done_again_in_the_middle_of_integration(opened: Opened) -> None:
