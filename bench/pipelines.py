@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from bench.figures import Figure, as_object, table
 from orchestrator.catalog import load_catalog
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.pipeline_spec import build_run
 from orchestrator.contracts.pipeline import PipelineView
 from orchestrator.contracts.project import ProjectStatus
@@ -61,7 +61,7 @@ def _pipeline(steps: list[dict[str, Any]]) -> PipelineSpec:
 
 
 async def run_s(
-    client: Orchestrator, settings: Settings, spec: PipelineSpec, inputs: dict[str, JsonValue], *, mock: bool
+    client: OrchClient, settings: Settings, spec: PipelineSpec, inputs: dict[str, JsonValue], *, mock: bool
 ) -> tuple[float, PipelineView]:
     """Seconds from the start of a run to its result, and the result, which must be a success."""
     given = build_run(spec, inputs, models=load_catalog(settings), embedded=True, mock=mock)
@@ -74,7 +74,7 @@ async def run_s(
 
 async def figures(settings: Settings, vendors: FakeVendorServer, repeats: int) -> list[Figure]:
     """All figures, one after the other."""
-    client = await Orchestrator.connect(settings, lambda line: None)
+    client = await OrchClient.connect(settings, lambda line: None)
     words: dict[str, JsonValue] = {"words": [f"w{number}" for number in range(ELEMENTS)]}
     vendors.script = lambda request: Reply(text="done", latency_ms=LATENCY_MS)
 

@@ -10,7 +10,7 @@ from cli.session import run_async, settings_for
 from cli.steering import parsed
 from cli.waiting import follow
 from orchestrator.client.advisor import advice_spec
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.spec import parse_app_type, parse_budget, parse_text
 from orchestrator.contracts.project import ProjectSpec, ProjectView
 from orchestrator.domain.money import usd
@@ -52,7 +52,7 @@ async def _advised(settings: Settings, spec: ProjectSpec) -> ProjectView:
     simulated = settings.embedded and not settings.vendors
     if simulated:
         say(f"No key is configured, so {SIMULATED_NOTICE}.")
-    client = await Orchestrator.connect(settings, say)
+    client = await OrchClient.connect(settings, say)
     try:
         await client.start(spec)
         say(f"Started {spec.project_id}, to be advised only.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from cli.console import columns, say
 from cli.dialogue import ask, edit
 from cli.session import operator
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.plan_file import load_plan
 from orchestrator.client.plan_text import plan_yaml
 from orchestrator.contracts.messages import ApprovePlan
@@ -69,7 +69,7 @@ class Editor:
             self._file = None
 
 
-async def ask_about_plan(client: Orchestrator, editor: Editor, *, no: str) -> str | None:
+async def ask_about_plan(client: OrchClient, editor: Editor, *, no: str) -> str | None:
     """Show the plan and ask until it is approved (what the run says then) or refused (None). `no` says what `n` does.
 
     A mistake in an edited plan, or a reason of the run against it, leads to the question again.

@@ -10,7 +10,7 @@ from cli.finish import come_back, output_folder, present
 from cli.following import Waiting, follow_to_end
 from cli.resuming import carry_on
 from orchestrator.artifacts.summary import SUMMARY_NAME, read_summary
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.resuming import ResumeChanges
 from orchestrator.client.similar import Similar
 from orchestrator.domain.text import duration, one_line
@@ -28,7 +28,7 @@ def exporter_of(folder: Path) -> str | None:
     return summary.project_id if summary else None
 
 
-async def known_project(client: Orchestrator, project_id: str, project: str, criteria: str) -> Similar | None:
+async def known_project(client: OrchClient, project_id: str, project: str, criteria: str) -> Similar | None:
     """The project of this id and with these texts, None where there is none. Raises UserInputError for other texts."""
     row = await client.same(project_id, project, criteria)
     if row is None:
@@ -53,7 +53,7 @@ class Earlier:
     changes: ResumeChanges
     output_dir: str | None
 
-    async def find(self, client: Orchestrator, project: str, criteria: str, *, no_input: bool) -> Similar | None:
+    async def find(self, client: OrchClient, project: str, criteria: str, *, no_input: bool) -> Similar | None:
         """The project to go on with, after saying so; None to start a new one."""
         found = await client.similar(project, criteria)
         same = sorted((one for one in found if one.same), key=lambda one: not one.running)
@@ -67,7 +67,7 @@ class Earlier:
         return None
 
     async def go_on(
-        self, client: Orchestrator, settings: Settings, found: Similar, waiting: Waiting, *, detach: bool
+        self, client: OrchClient, settings: Settings, found: Similar, waiting: Waiting, *, detach: bool
     ) -> int:
         """Follow the project if it runs, resume it if it has ended; returns the exit code."""
         project_id = found.project_id

@@ -15,7 +15,7 @@ from cli.session import operator, run_async, settings_for
 from cli.steering import parsed
 from orchestrator.client.batch_spec import PlannedBatch, plan_batch
 from orchestrator.client.batches import BatchRow
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.spec import new_project_id, parse_budget, parse_concurrency
 from orchestrator.client.watching import follow
 from orchestrator.contracts.batch import BatchView
@@ -67,11 +67,11 @@ def run_batch(options: RunOptions) -> int:
     return run_async(command())
 
 
-async def _connected(settings: Settings, batch_id: str, plan: PlannedBatch) -> Orchestrator:
+async def _connected(settings: Settings, batch_id: str, plan: PlannedBatch) -> OrchClient:
     """A client that has started the batch."""
     if settings.embedded and not settings.vendors:
         say(f"No key is configured, so {SIMULATED_NOTICE}.")
-    client = await Orchestrator.connect(settings, say)
+    client = await OrchClient.connect(settings, say)
     try:
         await client.batches.start(batch_id, plan, operator())
     except asyncio.CancelledError:
@@ -94,7 +94,7 @@ def watch_batch(batch_id: str, *, json_output: bool, profile: str | None) -> int
 def show_report(batch_id: str, *, markdown: bool, json_output: bool, profile: str | None) -> int:
     """Show every project of a batch; 0 whatever its status."""
 
-    async def command(client: Orchestrator) -> int:
+    async def command(client: OrchClient) -> int:
         view = await client.batches.view(batch_id)
         if json_output:
             show_json(result_object(view))
@@ -111,7 +111,7 @@ def show_report(batch_id: str, *, markdown: bool, json_output: bool, profile: st
 def pause_batch(batch_id: str, reason: str, *, json_output: bool, profile: str | None) -> int:
     """Pause a batch, and show it."""
 
-    async def command(client: Orchestrator) -> int:
+    async def command(client: OrchClient) -> int:
         await client.batches.pause(batch_id, reason, operator())
         await _settle(client, batch_id, lambda view: view.status is ProjectStatus.PAUSED)
         return await _present(client, batch_id, json_output=json_output)
@@ -122,7 +122,7 @@ def pause_batch(batch_id: str, reason: str, *, json_output: bool, profile: str |
 def resume_batch(batch_id: str, *, json_output: bool, profile: str | None) -> int:
     """End the pause of a batch, and show it."""
 
-    async def command(client: Orchestrator) -> int:
+    async def command(client: OrchClient) -> int:
         view = await client.batches.view(batch_id)
         if is_closed(view.status):
             raise UserInputError(
@@ -140,7 +140,7 @@ def budget_of_batch(batch_id: str, max_usd: str | None, *, json_output: bool, pr
     """Show a batch, after setting a new budget where one is given."""
     max_micro = None if max_usd is None else parsed("--max-usd", parse_budget, max_usd)
 
-    async def command(client: Orchestrator) -> int:
+    async def command(client: OrchClient) -> int:
         if max_micro is not None:
             say(one_line(await client.batches.steer(batch_id, SetBudget(by=operator(), max_micro=max_micro))))
         return await _present(client, batch_id, json_output=json_output)
@@ -151,7 +151,7 @@ def budget_of_batch(batch_id: str, max_usd: str | None, *, json_output: bool, pr
 def cancel_batch(batch_id: str, *, json_output: bool, profile: str | None) -> int:
     """Cancel a batch, and show it."""
 
-    async def command(client: Orchestrator) -> int:
+    async def command(client: OrchClient) -> int:
         await client.batches.cancel(batch_id)
         if await client.batches.wait_closed(batch_id, _CLOSE_S) is None:
             say("Cancellation is under way: its projects are being ended.")
@@ -165,7 +165,7 @@ def show_batches(limit: int, *, json_output: bool, profile: str | None) -> int:
     settings = settings_for(profile)
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         rows = await client.batches.rows(limit)
         if json_output:
             show_json({"batches": [row.model_dump(mode="json") for row in rows]})
@@ -180,19 +180,19 @@ def show_batches(limit: int, *, json_output: bool, profile: str | None) -> int:
     return run_async(command())
 
 
-def _with_batch(batch_id: str, profile: str | None, command: Callable[[Orchestrator], Awaitable[int]]) -> int:
+def _with_batch(batch_id: str, profile: str | None, command: Callable[[OrchClient], Awaitable[int]]) -> int:
     """Run a command about a batch. Raises UserInputError for what is no id."""
     settings = settings_for(profile)
     if not _BATCH_ID.fullmatch(batch_id):
         raise UserInputError(f"{batch_id[:80]!r} is no id of a batch; 'orch-cli batch list' shows them")
 
     async def connected() -> int:
-        return await command(await Orchestrator.connect(settings, say))
+        return await command(await OrchClient.connect(settings, say))
 
     return run_async(connected())
 
 
-async def _follow(client: Orchestrator, batch_id: str, *, json_output: bool) -> int:
+async def _follow(client: OrchClient, batch_id: str, *, json_output: bool) -> int:
     """Show progress until the batch has ended, print its table; returns its exit code."""
     try:
         view = await follow(client.batches, batch_id, batch_progress())
@@ -207,7 +207,7 @@ async def _follow(client: Orchestrator, batch_id: str, *, json_output: bool) -> 
     return exit_code(view.status)
 
 
-async def _present(client: Orchestrator, batch_id: str, *, json_output: bool) -> int:
+async def _present(client: OrchClient, batch_id: str, *, json_output: bool) -> int:
     view = await client.batches.view(batch_id)
     if json_output:
         show_json(result_object(view))
@@ -217,7 +217,7 @@ async def _present(client: Orchestrator, batch_id: str, *, json_output: bool) ->
     return 0
 
 
-async def _settle(client: Orchestrator, batch_id: str, settled: Callable[[BatchView], bool]) -> None:
+async def _settle(client: OrchClient, batch_id: str, settled: Callable[[BatchView], bool]) -> None:
     """Give something that was asked of a batch its time to take effect."""
     deadline = asyncio.get_running_loop().time() + _SETTLE_S
     while asyncio.get_running_loop().time() < deadline:

@@ -12,7 +12,7 @@ from cli.following import Waiting, follow_to_end
 from cli.results import SIMULATED_NOTICE
 from cli.resuming import first_view
 from orchestrator.artifacts.export import check_target
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.run_records import RunRecord, save_record
 from orchestrator.client.similar import Similar
 from orchestrator.contracts.names import workflow_id
@@ -39,7 +39,7 @@ class Beginning:
         simulated = self.settings.embedded and not self.settings.vendors
         if simulated:
             say(f"No key is configured, so {SIMULATED_NOTICE}.")
-        client = await Orchestrator.connect(self.settings, say)
+        client = await OrchClient.connect(self.settings, say)
         waiting = Waiting(
             folder=self.folder,
             no_input=self.no_input,
@@ -63,12 +63,12 @@ class Beginning:
             return 0
         return await follow_to_end(client, self.settings, self.spec.project_id, waiting)
 
-    async def _like_it(self, earlier: Earlier, client: Orchestrator) -> Similar | None:
+    async def _like_it(self, earlier: Earlier, client: OrchClient) -> Similar | None:
         if self.named:
             return None  # this id is what the user wants
         return await earlier.find(client, self.spec.project, self.spec.criteria, no_input=self.no_input)
 
-    async def _begin(self, client: Orchestrator) -> None:
+    async def _begin(self, client: OrchClient) -> None:
         project_id = self.spec.project_id
         save_record(self.settings.home, RunRecord(project_id=project_id, output_dir=str(self.folder)))
         try:

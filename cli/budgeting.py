@@ -6,7 +6,7 @@ from cli.console import columns, say, show, show_json
 from cli.results import money
 from cli.session import checked_id, operator, run_async, settings_for
 from cli.steering import parsed
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.spec import parse_budget
 from orchestrator.contracts.messages import SetBudget
 from orchestrator.contracts.project import BudgetView
@@ -22,7 +22,7 @@ def budget_of_run(project_id: str, max_usd: str | None, *, json_output: bool, pr
     max_micro = None if max_usd is None else parsed("--max-usd", parse_budget, max_usd)
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         if max_micro is not None:
             line = await client.steer(project_id, SetBudget(by=operator(), max_micro=max_micro))
             say(one_line(line))

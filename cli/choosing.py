@@ -6,7 +6,7 @@ from cli.console import say, show, show_json
 from cli.dialogue import ask
 from cli.session import checked_id, operator, run_async, settings_for
 from cli.steering import show_outcome
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.contracts.messages import ChooseSuggestions
 from orchestrator.domain.answers import Suggestion
 from orchestrator.domain.errors import UserInputError
@@ -34,7 +34,7 @@ def how_to_choose(project_id: str) -> tuple[str, str]:
     )
 
 
-async def ask_about_suggestions(client: Orchestrator, project_id: str, offered: Mapping[str, Suggestion]) -> str:
+async def ask_about_suggestions(client: OrchClient, project_id: str, offered: Mapping[str, Suggestion]) -> str:
     """Ask about each suggestion, and have the run go on with those that were accepted; returns what it says.
 
     Raises InputEndedError where nobody answers any more.
@@ -65,7 +65,7 @@ def suggestions_of_run(project_id: str, accept: str | None, *, json_output: bool
     checked_id(project_id)
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         offered = await client.suggestions(project_id)
         if accept is not None:
             request = ChooseSuggestions(by=operator(), accepted=_accepted(accept, offered))

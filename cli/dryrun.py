@@ -16,7 +16,7 @@ from cli.progress import progress_for_terminal
 from cli.results import SIMULATED_NOTICE, exit_code
 from cli.session import run_async
 from cli.waiting import follow
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.run_records import RunRecord, save_record
 from orchestrator.client.usable import models_here
 from orchestrator.contracts.project import ProjectSpec, ProjectStatus, ProjectView
@@ -77,7 +77,7 @@ async def _plan_only(
     simulated = settings.embedded and not settings.vendors
     if simulated:
         say(f"No key is configured, so {SIMULATED_NOTICE}.")
-    client = await Orchestrator.connect(settings, say)
+    client = await OrchClient.connect(settings, say)
     save_record(settings.home, RunRecord(project_id=project_id, output_dir=str(folder)))
     try:
         await client.start(spec, files)

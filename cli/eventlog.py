@@ -6,7 +6,7 @@ import time
 from cli.console import say, show
 from cli.session import checked_id, run_async, settings_for
 from cli.waiting import follow as follow_run
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.watching import follow as follow_any
 from orchestrator.contracts.project import Event
 from orchestrator.domain.text import one_line
@@ -21,7 +21,7 @@ def show_events(project_id: str, *, follow: bool, json_output: bool, profile: st
     log = EventLog(json_output=json_output)
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         if await client.pipelines.exists(project_id):
             return await _of_pipeline(client, project_id, log, follow=follow)
         if follow:
@@ -34,7 +34,7 @@ def show_events(project_id: str, *, follow: bool, json_output: bool, profile: st
     return run_async(command())
 
 
-async def _of_pipeline(client: Orchestrator, run_id: str, log: "EventLog", *, follow: bool) -> int:
+async def _of_pipeline(client: OrchClient, run_id: str, log: "EventLog", *, follow: bool) -> int:
     if follow:
         await follow_any(client.pipelines, run_id, log)
     else:

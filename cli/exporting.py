@@ -9,7 +9,7 @@ from cli.console import columns, say, show, show_json
 from cli.finish import output_folder, present, write_output
 from cli.results import is_closed
 from cli.session import checked_id, run_async, settings_for
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.contracts.batch import BatchProjectView
 from orchestrator.domain.errors import OrchError, UserInputError
 from orchestrator.settings import Settings
@@ -27,7 +27,7 @@ def export_run(run_id: str, output_dir: str | None, *, json_output: bool, profil
     of_batch = Path(output_dir or f"results/{_NOT_OF_FOLDERS.sub('-', run_id)}").expanduser().absolute()
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         if await client.batches.exists(run_id):
             return await _batch(client, settings, run_id, of_batch, json_output=json_output)
         folder = output_folder(settings, checked_id(run_id), output_dir)
@@ -36,9 +36,7 @@ def export_run(run_id: str, output_dir: str | None, *, json_output: bool, profil
     return run_async(command())
 
 
-async def _project(
-    client: Orchestrator, settings: Settings, project_id: str, folder: Path, *, json_output: bool
-) -> int:
+async def _project(client: OrchClient, settings: Settings, project_id: str, folder: Path, *, json_output: bool) -> int:
     view = await client.view(project_id)
     if not is_closed(view.status):
         raise UserInputError(f"{project_id} is {view.status.value}; 'orch-cli watch {project_id}' waits for it")
@@ -49,7 +47,7 @@ async def _project(
     return 0
 
 
-async def _batch(client: Orchestrator, settings: Settings, batch_id: str, folder: Path, *, json_output: bool) -> int:
+async def _batch(client: OrchClient, settings: Settings, batch_id: str, folder: Path, *, json_output: bool) -> int:
     """Every project to a folder of its own, called as it is in the batch; those that cannot be written are named.
 
     Returns 0, or 2 or 1 where one could not be written, as for a single project.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cli.console import say, show, show_json
 from cli.results import exit_code, result_block, result_object
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.run_records import RunRecord, load_record, save_record
 from orchestrator.contracts.project import ProjectView
 from orchestrator.domain.errors import OrchError, UserInputError
@@ -28,9 +28,7 @@ def present(view: ProjectView, output_dir: str | None, *, json_output: bool) -> 
         show(result_block(view, output_dir))
 
 
-async def finish(
-    client: Orchestrator, settings: Settings, view: ProjectView, folder: Path, *, json_output: bool
-) -> int:
+async def finish(client: OrchClient, settings: Settings, view: ProjectView, folder: Path, *, json_output: bool) -> int:
     """Write the output of an ended run to `folder`, unless this machine did already, and show the result.
 
     Returns the exit code of its status; where there was output that could not be written, says so and returns
@@ -63,7 +61,7 @@ def _lies_there(settings: Settings, view: ProjectView, folder: Path) -> bool:
     return view.manifest is not None and exported == view.manifest.sha256 and folder.is_dir()
 
 
-async def write_output(client: Orchestrator, settings: Settings, view: ProjectView, folder: Path) -> Path:
+async def write_output(client: OrchClient, settings: Settings, view: ProjectView, folder: Path) -> Path:
     """Export a run that has a manifest to `folder`, and remember it. Raises OrchError."""
     written = await client.export(view, folder)
     digest = view.manifest.sha256 if view.manifest else ""

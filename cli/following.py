@@ -10,7 +10,7 @@ from cli.finish import come_back, finish
 from cli.progress import progress_for_terminal
 from cli.standby import Standby
 from cli.waiting import follow
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.settings import Settings
 
 
@@ -28,7 +28,7 @@ class Waiting:
     since: int = 0
 
 
-async def follow_to_end(client: Orchestrator, settings: Settings, project_id: str, waiting: Waiting) -> int:
+async def follow_to_end(client: OrchClient, settings: Settings, project_id: str, waiting: Waiting) -> int:
     """Show progress until the run has ended, write its output, show the result; returns its exit code."""
     progress = progress_for_terminal()
     standby = Standby(client, project_id, progress, ask=can_ask(waiting.no_input))

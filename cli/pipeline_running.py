@@ -17,7 +17,7 @@ from cli.results import SIMULATED_NOTICE
 from cli.session import checked_id, run_async, settings_for
 from cli.steering import parsed
 from orchestrator.catalog import catalog_here, load_catalog
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.model_names import model_resolver
 from orchestrator.client.pipeline_spec import build_run
 from orchestrator.client.pipelines import PipelineRow
@@ -64,7 +64,7 @@ def run_pipeline(options: RunOptions) -> int:
     async def command() -> int:
         if settings.embedded and not settings.vendors and not options.mock:
             say(f"No key is configured, so {SIMULATED_NOTICE}.")
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         run_id = await client.pipelines.start(spec)
         say(f"Started {run_id}.")
         if options.detach:
@@ -111,7 +111,7 @@ def _file_of_inputs(path: Path) -> dict[str, JsonValue]:
 def show_runs(limit: int, *, json_output: bool, profile: str | None) -> int:
     """List runs, newest first."""
 
-    async def command(client: Orchestrator) -> int:
+    async def command(client: OrchClient) -> int:
         rows = await client.pipelines.rows(limit)
         if json_output:
             show_json({"runs": [row.model_dump(mode="json") for row in rows]})
@@ -130,7 +130,7 @@ def show_trace(run_id: str, *, markdown: bool, profile: str | None) -> int:
     """Print what each step of a run did."""
     checked_id(run_id)
 
-    async def command(client: Orchestrator) -> int:
+    async def command(client: OrchClient) -> int:
         trace = trace_of(await client.pipelines.view(run_id))
         if markdown:
             show(trace.to_markdown())
@@ -141,11 +141,11 @@ def show_trace(run_id: str, *, markdown: bool, profile: str | None) -> int:
     return _connected(command, profile)
 
 
-def _connected(command: Callable[[Orchestrator], Awaitable[int]], profile: str | None) -> int:
+def _connected(command: Callable[[OrchClient], Awaitable[int]], profile: str | None) -> int:
     settings = settings_for(profile)
 
     async def connected() -> int:
-        return await command(await Orchestrator.connect(settings, say))
+        return await command(await OrchClient.connect(settings, say))
 
     return run_async(connected())
 

@@ -8,7 +8,7 @@ from cli.pipeline_progress import pipeline_progress
 from cli.pipeline_results import output_text, result_object, summary
 from cli.results import exit_code, is_closed
 from cli.session import operator
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.pipelines import PipelineOutput
 from orchestrator.client.watching import follow
 from orchestrator.contracts.pipeline import PipelineView
@@ -18,7 +18,7 @@ _SETTLE_S = 5.0
 _CLOSE_S = 15.0
 
 
-async def watch_pipeline(client: Orchestrator, run_id: str, *, json_output: bool) -> int:
+async def watch_pipeline(client: OrchClient, run_id: str, *, json_output: bool) -> int:
     """Follow a run to its end, print its output; returns its exit code."""
     try:
         view = await follow(client.pipelines, run_id, pipeline_progress())
@@ -36,7 +36,7 @@ async def watch_pipeline(client: Orchestrator, run_id: str, *, json_output: bool
     return exit_code(view.status)
 
 
-async def show_run(client: Orchestrator, run_id: str, *, json_output: bool) -> int:
+async def show_run(client: OrchClient, run_id: str, *, json_output: bool) -> int:
     """Show a run as it is; 0 whatever its status."""
     view = await client.pipelines.view(run_id)
     if json_output:
@@ -48,7 +48,7 @@ async def show_run(client: Orchestrator, run_id: str, *, json_output: bool) -> i
     return 0
 
 
-async def pause_pipeline(client: Orchestrator, run_id: str, reason: str, *, json_output: bool) -> int:
+async def pause_pipeline(client: OrchClient, run_id: str, reason: str, *, json_output: bool) -> int:
     """Pause a run, and show it."""
     await client.pipelines.pause(run_id, reason, operator())
     await _settle(client, run_id, lambda view: view.status is ProjectStatus.PAUSED)
@@ -56,7 +56,7 @@ async def pause_pipeline(client: Orchestrator, run_id: str, reason: str, *, json
 
 
 async def resume_pipeline(
-    client: Orchestrator, run_id: str, max_micro: int | None, *, detach: bool, json_output: bool
+    client: OrchClient, run_id: str, max_micro: int | None, *, detach: bool, json_output: bool
 ) -> int:
     """End a pause and show the run; or start one that has ended again, and follow it. Raises UserInputError."""
     view = await client.pipelines.view(run_id)
@@ -73,7 +73,7 @@ async def resume_pipeline(
     return await show_run(client, run_id, json_output=json_output)
 
 
-async def cancel_pipeline(client: Orchestrator, run_id: str, *, json_output: bool) -> int:
+async def cancel_pipeline(client: OrchClient, run_id: str, *, json_output: bool) -> int:
     """Cancel a run, and show it."""
     await client.pipelines.cancel(run_id)
     if await client.pipelines.wait_closed(run_id, _CLOSE_S) is None:
@@ -81,7 +81,7 @@ async def cancel_pipeline(client: Orchestrator, run_id: str, *, json_output: boo
     return await show_run(client, run_id, json_output=json_output)
 
 
-async def _settle(client: Orchestrator, run_id: str, settled: Callable[[PipelineView], bool]) -> None:
+async def _settle(client: OrchClient, run_id: str, settled: Callable[[PipelineView], bool]) -> None:
     """Give something that was asked of a run its time to take effect."""
     deadline = asyncio.get_running_loop().time() + _SETTLE_S
     while asyncio.get_running_loop().time() < deadline:

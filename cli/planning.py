@@ -7,7 +7,7 @@ from cli.console import say, show, show_json
 from cli.dialogue import InputEndedError, can_ask
 from cli.session import checked_id, operator, run_async, settings_for
 from cli.steering import show_outcome
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.plan_file import load_plan
 from orchestrator.client.plan_text import plan_yaml
 from orchestrator.contracts.messages import ApprovePlan
@@ -23,7 +23,7 @@ def show_plan(project_id: str, *, yaml: bool, json_output: bool, profile: str | 
         raise UserInputError("--yaml and --json: give one of them")
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         tasks = await _known_plan(client, project_id)
         if json_output:
             show_json({"project_id": project_id, "tasks": [task.model_dump(mode="json") for task in tasks]})
@@ -45,7 +45,7 @@ def approve_plan(project_id: str, plan_file: str | None, *, ask: bool, json_outp
     edited = load_plan(Path(plan_file)) if plan_file else None
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         request = ApprovePlan(by=operator(), tasks=edited)
         tasks = edited or await _known_plan(client, project_id)
         if ask and can_ask():
@@ -63,14 +63,14 @@ def approve_plan(project_id: str, plan_file: str | None, *, ask: bool, json_outp
     return run_async(command())
 
 
-async def _asked(client: Orchestrator, editor: Editor) -> str | None:
+async def _asked(client: OrchClient, editor: Editor) -> str | None:
     try:
         return await ask_about_plan(client, editor, no="leave it waiting")
     except InputEndedError:
         return None
 
 
-async def _known_plan(client: Orchestrator, project_id: str) -> tuple[PlannedTask, ...]:
+async def _known_plan(client: OrchClient, project_id: str) -> tuple[PlannedTask, ...]:
     tasks = await client.plan(project_id)
     if not tasks:
         raise UserInputError(f"{project_id} has no plan yet; 'orch-cli status {project_id}' tells where it stands")

@@ -10,7 +10,7 @@ import typer
 
 from cli.console import columns, say, show, show_json
 from cli.session import run_async, settings_for
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.retention import Removed
 from orchestrator.client.traces import EndedRun
 from orchestrator.domain.errors import UserInputError
@@ -26,7 +26,7 @@ def delete_run(run_id: str, *, yes: bool, dry_run: bool, json_output: bool, prof
     settings = settings_for(profile)
 
     async def command() -> int:
-        retention = (await Orchestrator.connect(settings, say)).retention
+        retention = (await OrchClient.connect(settings, say)).retention
         runs = await retention.find(run_id)
         _agree(runs, yes=yes or dry_run)
         _tell(await retention.remove(runs, dry_run=dry_run), dry_run=dry_run, json_output=json_output)
@@ -41,7 +41,7 @@ def collect_garbage(older_than: str, *, yes: bool, dry_run: bool, json_output: b
     settings = settings_for(profile)
 
     async def command() -> int:
-        retention = (await Orchestrator.connect(settings, say)).retention
+        retention = (await OrchClient.connect(settings, say)).retention
         runs = await retention.ended_before(before_s)
         _agree(runs, yes=yes or dry_run)
         _tell(await retention.collect(runs, dry_run=dry_run), dry_run=dry_run, json_output=json_output)

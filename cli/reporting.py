@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cli.console import say, show, show_json
 from cli.session import checked_id, run_async, settings_for
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.domain.errors import PrerequisiteError
 
 
@@ -15,7 +15,7 @@ def show_report(project_id: str, *, open_page: bool, json_output: bool, profile:
     page = settings.home / "reports" / f"{checked_id(project_id)}.html"
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         _write(page, await client.report(project_id))
         if json_output:
             show_json({"project_id": project_id, "report": str(page)})

@@ -11,7 +11,7 @@ from cli.running import settled_view
 from cli.session import checked_id, operator, run_async, settings_for
 from cli.steering import parsed
 from orchestrator.artifacts.export import check_target
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.resuming import ResumeChanges
 from orchestrator.client.run_records import RunRecord, load_record, save_record
 from orchestrator.client.spec import (
@@ -71,7 +71,7 @@ def resume_run(options: ResumeOptions) -> int:
     )
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         if await client.pipelines.exists(project_id):
             most, json_output = changes.max_micro, options.json_output
             return await resume_pipeline(client, project_id, most, detach=options.detach, json_output=json_output)
@@ -84,7 +84,7 @@ def resume_run(options: ResumeOptions) -> int:
 
 
 async def carry_on(
-    client: Orchestrator,
+    client: OrchClient,
     settings: Settings,
     ended: ProjectView,
     changes: ResumeChanges,
@@ -112,7 +112,7 @@ async def carry_on(
     return await follow_to_end(client, settings, project_id, replace(waiting, since=since))
 
 
-async def first_view(client: Orchestrator, known: ProjectView) -> ProjectView:
+async def first_view(client: OrchClient, known: ProjectView) -> ProjectView:
     """A run that has just begun; where no worker tells about it yet, what is known without one."""
     try:
         return await client.view(known.project_id)
@@ -121,7 +121,7 @@ async def first_view(client: Orchestrator, known: ProjectView) -> ProjectView:
 
 
 async def _end_pause(
-    client: Orchestrator, settings: Settings, view: ProjectView, changes: ResumeChanges, *, json_output: bool
+    client: OrchClient, settings: Settings, view: ProjectView, changes: ResumeChanges, *, json_output: bool
 ) -> int:
     """Apply what was asked for to a live run, end its pause if there is one, and show it."""
     project_id = view.project_id

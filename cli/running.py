@@ -11,7 +11,7 @@ from cli.following import Waiting, follow_to_end
 from cli.pipeline_runs import cancel_pipeline, pause_pipeline, show_run, watch_pipeline
 from cli.results import is_closed
 from cli.session import checked_id, operator, run_async, settings_for
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.reading import ProjectRow
 from orchestrator.contracts.names import workflow_id
 from orchestrator.contracts.project import ProjectStatus, ProjectView
@@ -29,7 +29,7 @@ def show_status(project_id: str, *, json_output: bool, profile: str | None) -> i
     checked_id(project_id)
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         if await client.pipelines.exists(project_id):
             return await show_run(client, project_id, json_output=json_output)
         view = await client.view(project_id)
@@ -47,7 +47,7 @@ def watch_run(
     folder = output_folder(settings, checked_id(project_id), output_dir)
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         if await client.pipelines.exists(project_id):
             return await watch_pipeline(client, project_id, json_output=json_output)
         waiting = Waiting(folder=folder, no_input=no_input, json_output=json_output)
@@ -59,10 +59,10 @@ def watch_run(
 def pause_run(project_id: str, reason: str, *, json_output: bool, profile: str | None) -> int:
     """Pause a run, and show it."""
 
-    async def act(client: Orchestrator) -> None:
+    async def act(client: OrchClient) -> None:
         await client.pause(project_id, reason, by=operator())
 
-    async def of_pipeline(client: Orchestrator) -> int:
+    async def of_pipeline(client: OrchClient) -> int:
         return await pause_pipeline(client, project_id, reason, json_output=json_output)
 
     return _act(project_id, act, _is_paused, of_pipeline, json_output, profile)
@@ -75,14 +75,14 @@ def _is_paused(view: ProjectView) -> bool:
 def cancel_run(project_id: str, *, json_output: bool, profile: str | None) -> int:
     """Cancel a run, and show it."""
 
-    async def act(client: Orchestrator) -> None:
+    async def act(client: OrchClient) -> None:
         await client.cancel(project_id)
         if await client.wait_closed(project_id, _CLOSE_S) is None:
             say("Cancellation is under way: calls in flight are being ended.")
         else:
             say(f"What was finished can be written with 'orch-cli export {project_id}'.")
 
-    async def of_pipeline(client: Orchestrator) -> int:
+    async def of_pipeline(client: OrchClient) -> int:
         return await cancel_pipeline(client, project_id, json_output=json_output)
 
     return _act(project_id, act, lambda view: True, of_pipeline, json_output, profile)
@@ -90,9 +90,9 @@ def cancel_run(project_id: str, *, json_output: bool, profile: str | None) -> in
 
 def _act(
     project_id: str,
-    act: Callable[[Orchestrator], Awaitable[None]],
+    act: Callable[[OrchClient], Awaitable[None]],
     settled: Callable[[ProjectView], bool],
-    of_pipeline: Callable[[Orchestrator], Awaitable[int]],
+    of_pipeline: Callable[[OrchClient], Awaitable[int]],
     json_output: bool,
     profile: str | None,
 ) -> int:
@@ -101,7 +101,7 @@ def _act(
     checked_id(project_id)
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         if await client.pipelines.exists(project_id):
             return await of_pipeline(client)
         await act(client)
@@ -112,7 +112,7 @@ def _act(
     return run_async(command())
 
 
-async def settled_view(client: Orchestrator, project_id: str, settled: Callable[[ProjectView], bool]) -> ProjectView:
+async def settled_view(client: OrchClient, project_id: str, settled: Callable[[ProjectView], bool]) -> ProjectView:
     """The run once something that was asked of it has taken effect, or has had its time to."""
     view = await client.view(project_id)
     deadline = asyncio.get_running_loop().time() + _SETTLE_S
@@ -127,7 +127,7 @@ def show_list(limit: int, *, json_output: bool, profile: str | None) -> int:
     settings = settings_for(profile)
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         runs = await client.list(limit)
         simulated = await _simulated(client, runs)
         if json_output:
@@ -144,7 +144,7 @@ def show_list(limit: int, *, json_output: bool, profile: str | None) -> int:
     return run_async(command())
 
 
-async def _simulated(client: Orchestrator, runs: list[ProjectRow]) -> dict[str, bool | None]:
+async def _simulated(client: OrchClient, runs: list[ProjectRow]) -> dict[str, bool | None]:
     """Which runs are done by simulated models; None where a run does not tell just now."""
     at_once = asyncio.Semaphore(_READ_AT_ONCE)
 

@@ -10,7 +10,7 @@ from cli.session import operator, run_async, settings_for
 from cli.steering import parsed
 from orchestrator.client.batch_spec import PlannedBatch, plan_batch
 from orchestrator.client.deliveries import local_delivery
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.schedule_forms import Overlap, Timing
 from orchestrator.client.schedules import Changes
 from orchestrator.client.spec import parse_budget, parse_concurrency, parse_time_limit
@@ -64,7 +64,7 @@ def create_schedule(name: str, options: ScheduleOptions, *, paused: bool) -> int
     delivery = local_delivery(_delivery(options, plan.delivery or Delivery()), settings)
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         view = await client.schedules.create(
             name, plan, file, timing, month_micro=month_micro, delivery=delivery, paused=paused, by=operator()
         )
@@ -90,7 +90,7 @@ def update_schedule(name: str, options: ScheduleOptions) -> int:
     file, plan = _plan(options, settings) if options.file else (None, None)
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         view = await client.schedules.view(name)
         known = view.batch.delivery or Delivery()
         wanted = _delivery(options, overlaid(known, plan.delivery if plan else None))

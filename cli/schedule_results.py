@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from cli.console import columns, show, show_json
 from cli.results import money
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.schedule_forms import ScheduledRun, ScheduleRow, ScheduleView
 from orchestrator.contracts.batch import BatchView
 from orchestrator.domain.delivery import shown_host
@@ -20,7 +20,7 @@ _NOTES = 5
 _DIGEST_CHARS = 12
 
 
-async def present_schedule(client: Orchestrator, view: ScheduleView, *, json_output: bool) -> None:
+async def present_schedule(client: OrchClient, view: ScheduleView, *, json_output: bool) -> None:
     """One schedule on stdout, with the results of its last runs."""
     batches = await asyncio.gather(*(_result(client, run) for run in view.recent))
     spent_micro = await client.schedules.month_spent(view)
@@ -60,7 +60,7 @@ def list_rows(rows: list[ScheduleRow]) -> list[tuple[str, ...]]:
     ]
 
 
-async def _result(client: Orchestrator, run: ScheduledRun) -> BatchView | None:
+async def _result(client: OrchClient, run: ScheduledRun) -> BatchView | None:
     """What came of a run; None where nobody can tell just now."""
     try:
         return await client.batches.view(run.batch_id)

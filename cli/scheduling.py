@@ -7,7 +7,7 @@ from cli.schedule_making import checked_name, parse_overlap
 from cli.schedule_results import list_rows, present_schedule, row_object
 from cli.session import operator, run_async, settings_for
 from cli.steering import parsed
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.timing import parse_moment
 from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.text import one_line
@@ -18,7 +18,7 @@ def show_schedules(limit: int, *, json_output: bool, profile: str | None) -> int
     settings = settings_for(profile)
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         rows = await client.schedules.rows(limit)
         if json_output:
             show_json({"schedules": [row_object(row) for row in rows]})
@@ -35,7 +35,7 @@ def show_schedules(limit: int, *, json_output: bool, profile: str | None) -> int
 def show_schedule(name: str, *, json_output: bool, profile: str | None) -> int:
     """Show one schedule."""
 
-    async def nothing(client: Orchestrator) -> None: ...
+    async def nothing(client: OrchClient) -> None: ...
 
     return _act(name, nothing, json_output, profile)
 
@@ -44,7 +44,7 @@ def pause_schedule(name: str, reason: str, *, json_output: bool, profile: str | 
     """Pause a schedule, and show it."""
     note = one_line(f"paused by {operator()}{': ' + reason if reason else ''}")
 
-    async def act(client: Orchestrator) -> None:
+    async def act(client: OrchClient) -> None:
         await client.schedules.pause(name, note)
 
     return _act(name, act, json_output, profile)
@@ -53,7 +53,7 @@ def pause_schedule(name: str, reason: str, *, json_output: bool, profile: str | 
 def resume_schedule(name: str, *, json_output: bool, profile: str | None) -> int:
     """Let a schedule fire again, and show it."""
 
-    async def act(client: Orchestrator) -> None:
+    async def act(client: OrchClient) -> None:
         await client.schedules.resume(name, one_line(f"resumed by {operator()}"))
 
     return _act(name, act, json_output, profile)
@@ -65,7 +65,7 @@ def trigger_schedule(name: str, *, json_output: bool, profile: str | None) -> in
     settings = settings_for(profile)
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         batch_id = await client.schedules.trigger(name)
         if json_output:
             show_json({"name": name, "batch_id": batch_id})
@@ -86,7 +86,7 @@ def backfill_schedule(
     """Run all that was due in a span, and show the schedule."""
     how = parsed("--overlap", parse_overlap, overlap)
 
-    async def act(client: Orchestrator) -> None:
+    async def act(client: OrchClient) -> None:
         timezone = (await client.schedules.view(name)).timezone
         start = parsed("--from", lambda raw: parse_moment(raw, timezone), since)
         end = parsed("--to", lambda raw: parse_moment(raw, timezone), until)
@@ -104,7 +104,7 @@ def delete_schedule(name: str, *, json_output: bool, profile: str | None) -> int
     settings = settings_for(profile)
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         await client.schedules.delete(name)
         if json_output:
             show_json({"name": name, "deleted": True})
@@ -114,13 +114,13 @@ def delete_schedule(name: str, *, json_output: bool, profile: str | None) -> int
     return run_async(command())
 
 
-def _act(name: str, act: Callable[[Orchestrator], Awaitable[None]], json_output: bool, profile: str | None) -> int:
+def _act(name: str, act: Callable[[OrchClient], Awaitable[None]], json_output: bool, profile: str | None) -> int:
     """Do something to a schedule, and show it as it then is."""
     checked_name(name)
     settings = settings_for(profile)
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         await act(client)
         await present_schedule(client, await client.schedules.view(name), json_output=json_output)
         return 0

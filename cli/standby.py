@@ -9,7 +9,7 @@ from cli.console import say
 from cli.dialogue import InputEndedError
 from cli.progress import Progress
 from cli.results import architecture_block
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.contracts.project import ProjectStatus, ProjectView
 from orchestrator.domain.errors import OrchError
 from orchestrator.domain.text import one_line
@@ -22,7 +22,7 @@ _MAX_REASON = 200
 class Standby:
     """Attends to one run. With `ask` it asks on the terminal; otherwise it names the commands, once each time."""
 
-    def __init__(self, client: Orchestrator, project_id: str, progress: Progress, *, ask: bool) -> None:
+    def __init__(self, client: OrchClient, project_id: str, progress: Progress, *, ask: bool) -> None:
         self._client = client
         self._id = project_id
         self._progress = progress

@@ -6,7 +6,7 @@ from typing import TypeVar
 from cli.console import say, show, show_json
 from cli.session import checked_id, operator, run_async, settings_for
 from orchestrator.catalog import catalog_here
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.model_names import model_resolver
 from orchestrator.client.spec import parse_concurrency, parse_time_limit
 from orchestrator.contracts.messages import (
@@ -82,7 +82,7 @@ def steer_run(project_id: str, request: Request, *, json_output: bool, profile: 
     checked_id(project_id)
 
     async def command() -> int:
-        client = await Orchestrator.connect(settings, say)
+        client = await OrchClient.connect(settings, say)
         show_outcome(project_id, request, await client.steer(project_id, request), json_output=json_output)
         return 0
 

@@ -19,7 +19,7 @@ from orchestrator.api.track_record import TrackRecord
 from orchestrator.api.values import Budget, JobSpec, ProjectState, Task, task_of
 from orchestrator.catalog import ROUTING, load_catalog
 from orchestrator.catalog.simulated import SIMULATED_ROUTING
-from orchestrator.client.facade import Orchestrator as Client
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.pipelines import PipelineOutput
 from orchestrator.client.resuming import RESUMABLE, ResumeChanges
 from orchestrator.client.spec import (
@@ -103,7 +103,7 @@ class Orchestrator:
         self._bus.begin()
         try:
             spec = self._spec(job)
-            client = await Client.connect(self._settings, logger.info)
+            client = await OrchClient.connect(self._settings, logger.info)
             await self._begin(client, spec, chosen=bool(job.project_id))
             return await self._follow(client, spec)
         finally:
@@ -117,7 +117,7 @@ class Orchestrator:
         A step that fails is a result. Raises UserInputError where pipeline, inputs or a model will not do,
         PrerequisiteError where Temporal or the worker is missing.
         """
-        client = await Client.connect(self._settings, logger.info)
+        client = await OrchClient.connect(self._settings, logger.info)
         cap_micro = None if pipeline.budget is not None else micro(self._budget.max_usd)
         return await client.run_pipeline(pipeline, inputs or {}, max_micro=cap_micro, mock=mock)
 
@@ -138,14 +138,14 @@ class Orchestrator:
 
     async def export(self, project_id: str, output_dir: str | Path) -> Path:
         """Write what a run published to a folder, whole or not at all. Raises UserInputError where that cannot be."""
-        client = await Client.connect(self._settings, logger.info)
+        client = await OrchClient.connect(self._settings, logger.info)
         return await client.export(await client.view(project_id), absolute(output_dir))
 
     async def dry_run(self, project_description: str, success_criteria: str) -> ExecutionPlan:
         """Pay for the plan of a project, and say what carrying it out would cost. Raises like run_project."""
         job = JobSpec(project_description=project_description, success_criteria=success_criteria, budget=self._budget)
         spec = self._spec(job, plan_only=True)
-        client = await Client.connect(self._settings, logger.info)
+        client = await OrchClient.connect(self._settings, logger.info)
         await client.start(spec)
         view = await self._watched(client, spec, Translator(HookRegistry(), self._backend_name))
         if view.status is not ProjectStatus.CANCELLED or not view.tasks:
@@ -201,7 +201,7 @@ class Orchestrator:
             embedded=self._settings.embedded,
         )
 
-    async def _begin(self, client: Client, spec: ProjectSpec, *, chosen: bool) -> None:
+    async def _begin(self, client: OrchClient, spec: ProjectSpec, *, chosen: bool) -> None:
         """Start the run, or go on with the one of this id."""
         if not chosen or await client.same(spec.project_id, spec.project, spec.criteria) is None:
             await client.start(spec)
@@ -211,7 +211,7 @@ class Orchestrator:
             )
             logger.info(await client.restart(spec.project_id, changes))
 
-    async def _follow(self, client: Client, spec: ProjectSpec) -> ProjectState:
+    async def _follow(self, client: OrchClient, spec: ProjectSpec) -> ProjectState:
         view = await self._watched(client, spec, Translator(self._hooks, self._backend_name))
         state = await state_of(client, spec, view)
         for result in state.results.values():
@@ -220,7 +220,7 @@ class Orchestrator:
         self._track.learn(await client.calls(view))
         return state
 
-    async def _watched(self, client: Client, spec: ProjectSpec, translator: Translator) -> ProjectView:
+    async def _watched(self, client: OrchClient, spec: ProjectSpec, translator: Translator) -> ProjectView:
         """Watch a run to its end, and tell what happens; gives how it ended."""
         view: ProjectView | None = None
         async with contextlib.aclosing(happenings(client, spec.project_id)) as all_heard:
@@ -236,7 +236,7 @@ class Orchestrator:
         assert view is not None, "a watch ends with how the run ended"
         return view
 
-    async def _plan(self, client: Client, project_id: str) -> list[Task]:
+    async def _plan(self, client: OrchClient, project_id: str) -> list[Task]:
         return [task_of(planned) for planned in await client.plan(project_id)]
 
 

@@ -4,7 +4,7 @@ import logging
 
 from orchestrator.api.states import state_of
 from orchestrator.api.values import ProjectState
-from orchestrator.client.facade import Orchestrator as Client
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.reading import ProjectRow
 from orchestrator.client.similar import Similar
 from orchestrator.settings import Settings, load_settings
@@ -34,5 +34,5 @@ class StateManager:
         """Running and resumable projects with the same or similar texts, the most similar first."""
         return await (await self._client()).similar(project_description, success_criteria)
 
-    async def _client(self) -> Client:
-        return await Client.connect(self._settings or load_settings(), logger.info)
+    async def _client(self) -> OrchClient:
+        return await OrchClient.connect(self._settings or load_settings(), logger.info)

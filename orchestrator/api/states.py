@@ -2,7 +2,7 @@
 
 from orchestrator.api.happenings import result_of, spent
 from orchestrator.api.values import Budget, ProjectState, TaskResult, joined, number, task_of
-from orchestrator.client.facade import Orchestrator as Client
+from orchestrator.client.facade import OrchClient
 from orchestrator.contracts.project import ProjectSpec, ProjectView, TaskView
 from orchestrator.contracts.tools import CallRecord
 from orchestrator.domain.errors import UserInputError
@@ -10,7 +10,7 @@ from orchestrator.domain.graph import in_order
 from orchestrator.domain.money import usd
 
 
-async def state_of(client: Client, spec: ProjectSpec, view: ProjectView) -> ProjectState:
+async def state_of(client: OrchClient, spec: ProjectSpec, view: ProjectView) -> ProjectState:
     """The state of the run that `spec` describes and that ended as `view` says."""
     try:
         planned = await client.plan(view.project_id)

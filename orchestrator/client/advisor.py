@@ -4,7 +4,7 @@ import logging
 
 from orchestrator.catalog import ROUTING, catalog_here
 from orchestrator.catalog.simulated import SIMULATED_ROUTING
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.spec import ProjectRequest, build_spec, new_project_id, parse_app_type, parse_text
 from orchestrator.client.watching import ended
 from orchestrator.contracts.project import ProjectSpec
@@ -42,7 +42,7 @@ class ArchitectureAdvisor:
         except ValueError as error:
             raise UserInputError(str(error)) from None
         spec = advice_spec(settings, text, criteria.strip(), app_type=wanted, max_micro=self._max_micro)
-        client = await Orchestrator.connect(settings, logger.info)
+        client = await OrchClient.connect(settings, logger.info)
         await client.start(spec)
         view = await ended(client, spec.project_id)
         if view.architecture is None:

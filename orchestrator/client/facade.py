@@ -1,4 +1,4 @@
-"""The public way to start, watch and steer projects: `Orchestrator`."""
+"""The public way to start, watch and steer projects: `OrchClient`."""
 
 import builtins
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _SIMILAR_AMONG = 200  # the latest projects
 
 
-class Orchestrator:
+class OrchClient:
     """Projects of one Temporal namespace.
 
     Every method raises PrerequisiteError, in one line, where Temporal, the worker or the store is silent, and
@@ -55,7 +55,7 @@ class Orchestrator:
         self._projects = ProjectRuns(self._site.client, self._site.store)
 
     @classmethod
-    async def connect(cls, settings: Settings, say: Say) -> "Orchestrator":
+    async def connect(cls, settings: Settings, say: Say) -> "OrchClient":
         """Connects to the configured Temporal, or to the embedded one, which is started if it does not run.
 
         `say` receives lines of progress and warnings, also later.

@@ -39,7 +39,7 @@ Progress = ProgressOf[ProjectView]
 
 
 class RunsOf(Protocol[View]):
-    """What following a run needs of `Orchestrator`, or of its `pipelines`."""
+    """What following a run needs of `OrchClient`, or of its `pipelines`."""
 
     async def wait_closed(self, run_id: str, timeout_s: float, /) -> View | None:
         """The result, None where the run is not closed within `timeout_s`."""

@@ -38,13 +38,13 @@ _BY_TEST = {
     "test_a_worker_that_is_told_to_stop_finishes_what_is_being_paid_for": "worker: SIGTERM",
     "test_a_terminated_run_goes_on_within_its_cap": "terminated and resumed, small budget",
     "test_a_clock_that_jumps": "wall clock jumps by 1 h and 20 s, there and back: {}",
+    "test_one_vendor_less_changes_no_result_but_the_models": "one vendor of all is {} in mid-run",
+    "test_a_batch_survives": "kill -9 twice in a batch: {}",
+    "test_three_runs_by_themselves_through_a_restart_of_everything": "kill -9 of everything between runs of a schedule",
 }
-_FIRST_PART = (
-    "test_a_store",
-    "test_run_survives",
-    "test_a_kill",
-    "test_a_clock",
-)  # of the parameter: the rest is where or when
+# The part of the parameter that names the fault: the rest is where or when.
+_FIRST_PART = ("test_a_store", "test_run_survives", "test_a_kill", "test_a_clock")
+_LAST_PART = ("test_one_vendor_less",)
 
 _HEAD = """# Faults
 
@@ -60,6 +60,8 @@ def fault_of(test: str) -> str:
     name, _, parameter = test.removesuffix("]").partition("[")
     if name.startswith(_FIRST_PART):
         parameter = parameter.rsplit("-", 1)[0].rstrip("-")
+    if name.startswith(_LAST_PART):
+        parameter = parameter.rsplit("-", 1)[-1]
     return _BY_TEST.get(name, name.replace("_", " ")).format(parameter)
 
 

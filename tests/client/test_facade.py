@@ -17,7 +17,7 @@ from orchestrator.artifacts.manifest import Manifest, put_files, write_manifest
 from orchestrator.artifacts.publish import project_name
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.client.connection import connect
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.plugin import OrchPlugin
 from orchestrator.client.server import ServerInfo
 from orchestrator.contracts import names
@@ -110,14 +110,14 @@ def settings(shared_server: ServerInfo, tmp_path: Path) -> Settings:
 
 
 @asynccontextmanager
-async def orchestrator(settings: Settings) -> AsyncIterator[tuple[Orchestrator, Client]]:
+async def orchestrator(settings: Settings) -> AsyncIterator[tuple[OrchClient, Client]]:
     """The facade, and a worker with the stub."""
     client = await connect(settings, lambda line: None)
     async with Worker(client, task_queue=names.QUEUE_WORKFLOWS, workflows=[StubProject]):
-        yield await Orchestrator.connect(settings, lambda line: None), client
+        yield await OrchClient.connect(settings, lambda line: None), client
 
 
-def run(settings: Settings, test: Callable[[Orchestrator, Client], Awaitable[Any]]) -> Any:
+def run(settings: Settings, test: Callable[[OrchClient, Client], Awaitable[Any]]) -> Any:
     async def body() -> Any:
         async with orchestrator(settings) as (facade, client):
             return await test(facade, client)
@@ -126,7 +126,7 @@ def run(settings: Settings, test: Callable[[Orchestrator, Client], Awaitable[Any
 
 
 def test_a_run_from_start_to_result(settings: Settings) -> None:
-    async def body(facade: Orchestrator, client: Client) -> None:
+    async def body(facade: OrchClient, client: Client) -> None:
         assert await facade.start(spec("whole")) == "project-whole"
         view = await facade.view("whole")
         assert view.status is ProjectStatus.RUNNING
@@ -146,7 +146,7 @@ def test_a_run_from_start_to_result(settings: Settings) -> None:
 
 
 def test_the_result_of_a_closed_run_needs_no_worker(settings: Settings) -> None:
-    async def body(facade: Orchestrator, client: Client) -> None:
+    async def body(facade: OrchClient, client: Client) -> None:
         await facade.start(spec("closed"))
         await facade.resume("closed")
         assert await facade.wait_closed("closed", 20)
@@ -154,13 +154,13 @@ def test_the_result_of_a_closed_run_needs_no_worker(settings: Settings) -> None:
     run(settings, body)
 
     async def without_worker() -> ProjectView:
-        return await (await Orchestrator.connect(settings, lambda line: None)).view("closed")
+        return await (await OrchClient.connect(settings, lambda line: None)).view("closed")
 
     assert asyncio.run(without_worker()).status is ProjectStatus.SUCCESS
 
 
 def test_a_second_start_of_a_running_project_is_refused(settings: Settings) -> None:
-    async def body(facade: Orchestrator, client: Client) -> None:
+    async def body(facade: OrchClient, client: Client) -> None:
         await facade.start(spec("twice"))
         with pytest.raises(UserInputError, match="twice"):
             await facade.start(spec("twice"))
@@ -174,7 +174,7 @@ def test_a_second_start_of_a_running_project_is_refused(settings: Settings) -> N
 
 
 def test_projects_that_are_not_there(settings: Settings) -> None:
-    async def body(facade: Orchestrator, client: Client) -> None:
+    async def body(facade: OrchClient, client: Client) -> None:
         for ask in (
             facade.view("nobody"),
             facade.events("nobody", 0),
@@ -189,7 +189,7 @@ def test_projects_that_are_not_there(settings: Settings) -> None:
 
 
 def test_a_broken_off_run_shows_its_last_state(settings: Settings, tmp_path: Path) -> None:
-    async def body(facade: Orchestrator, client: Client) -> None:
+    async def body(facade: OrchClient, client: Client) -> None:
         await facade.start(spec("ended"))
         last = (await facade.view("ended")).model_copy(update={"spent_micro": 77})
         store = ArtifactStore.open(settings.store_url)
@@ -210,7 +210,7 @@ def test_what_an_ended_run_left_needs_no_server(settings: Settings, tmp_path: Pa
 
     async def body() -> None:
         gone = await Client.connect("127.0.0.1:9", lazy=True)
-        facade = Orchestrator(settings, lambda line: None, gone)
+        facade = OrchClient(settings, lambda line: None, gone)
         store = ArtifactStore.open(settings.store_url)
         manifest = await write_manifest(store, Manifest(files=await put_files(store, {"a.txt": b"text"})))
         log = [Event(seq=n, time_s=1.0, kind="paused").model_dump_json() for n in (1, 2, 3)]
@@ -223,7 +223,7 @@ def test_what_an_ended_run_left_needs_no_server(settings: Settings, tmp_path: Pa
 
 
 def test_a_domain_error_ends_the_run_instead_of_hanging_it(settings: Settings) -> None:
-    async def body(facade: Orchestrator, client: Client) -> None:
+    async def body(facade: OrchClient, client: Client) -> None:
         await facade.start(spec("failing"))
         await facade.pause("failing", "fail")
         view = await facade.wait_closed("failing", 20)
@@ -235,7 +235,7 @@ def test_a_domain_error_ends_the_run_instead_of_hanging_it(settings: Settings) -
 
 
 def test_the_list_has_one_row_per_project(settings: Settings) -> None:
-    async def body(facade: Orchestrator, client: Client) -> None:
+    async def body(facade: OrchClient, client: Client) -> None:
         for _ in range(2):
             await facade.start(spec("row"))
             await client.get_workflow_handle("project-row").terminate()
@@ -253,7 +253,7 @@ def test_the_list_has_one_row_per_project(settings: Settings) -> None:
 def test_large_payloads_stay_out_of_the_history_and_replay(settings: Settings) -> None:
     text = "".join(random.Random(1).choices(string.printable, k=900_000))  # hardly compresses
 
-    async def body(facade: Orchestrator, client: Client) -> None:
+    async def body(facade: OrchClient, client: Client) -> None:
         await facade.start(spec("large", project=text))
         await facade.resume("large")
         assert await facade.wait_closed("large", 20)
@@ -268,7 +268,7 @@ def test_large_payloads_stay_out_of_the_history_and_replay(settings: Settings) -
 def test_a_configured_temporal_starts_nothing_and_says_that_no_worker_polls(settings: Settings) -> None:
     said: list[str] = []
     elsewhere = settings.model_copy(update={"environment": settings.environment | {"TEMPORAL_NAMESPACE": "default"}})
-    asyncio.run(Orchestrator.connect(elsewhere, said.append))
+    asyncio.run(OrchClient.connect(elsewhere, said.append))
     assert not (settings.home / "temporal").exists()
     assert not (settings.home / "worker.json").exists()
     assert any(names.QUEUE_TOOLS in line for line in said), said
@@ -277,7 +277,7 @@ def test_a_configured_temporal_starts_nothing_and_says_that_no_worker_polls(sett
 def test_a_temporal_that_is_not_there_is_one_line(settings: Settings) -> None:
     nowhere = settings_at(settings.home, TEMPORAL_ADDRESS="127.0.0.1:1")
     with pytest.raises(PrerequisiteError, match=r"127\.0\.0\.1:1") as caught:
-        asyncio.run(Orchestrator.connect(nowhere, lambda line: None))
+        asyncio.run(OrchClient.connect(nowhere, lambda line: None))
     assert "\n" not in str(caught.value)
 
 

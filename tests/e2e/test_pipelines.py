@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.pipeline_spec import build_run
 from orchestrator.domain.errors import UserInputError
 from orchestrator.domain.money import micro
@@ -360,7 +360,7 @@ def test_the_commands_of_the_page_work(theatre: Theatre) -> None:
 
 
 async def _in_python(theatre: Theatre) -> None:
-    client = await Orchestrator.connect(theatre.installation.settings, lambda line: None)
+    client = await OrchClient.connect(theatre.installation.settings, lambda line: None)
     pipeline = Pipeline(name="analysis", steps=[create_llm_step("analyze", "gpt-5-mini", "Analyze: {topic}")])
     found = await client.run_pipeline(pipeline, {"topic": "tides"}, max_micro=1_000_000)
     assert found.success

@@ -9,7 +9,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
 from orchestrator.client.batch_spec import plan_batch
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.versions import VersionState, promote, worker_versions
 from orchestrator.contracts.messages import ApprovePlan
 from orchestrator.contracts.names import SIGNAL_PAUSE, SIGNAL_RESUME, batch_workflow_id, workflow_id
@@ -44,7 +44,7 @@ async def _begun_batch(fleet: Fleet, client: Client) -> str:
         text = f"project: {name} text\ncriteria: It is there\nenhance: false\nadvise: false\nbudget: 1\n"
         (fleet.folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     files = [fleet.folder / f"{name}.yaml" for name in _BATCH]
-    facade = await Orchestrator.connect(fleet.settings, lambda line: None)
+    facade = await OrchClient.connect(fleet.settings, lambda line: None)
     await facade.batches.start("night", plan_batch(files, fleet.settings, concurrency=1))
     async with asyncio.timeout(60):
         while True:

@@ -7,7 +7,7 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client
 from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
-from orchestrator.client.facade import Orchestrator
+from orchestrator.client.facade import OrchClient
 from orchestrator.client.server import ServerInfo
 from orchestrator.client.similar import fingerprint
 from orchestrator.contracts import names
@@ -77,7 +77,7 @@ async def test_a_run_is_found_by_what_it_does(opened: Opened, settings: Settings
     project = spec(project="The first line\nand more", max_micro=2_500_000)
     shared = settings_at(settings.home, TEMPORAL_ADDRESS=server.address)
     async with opened(play) as house:
-        orchestrator = await Orchestrator.connect(shared, lambda line: None)
+        orchestrator = await OrchClient.connect(shared, lambda line: None)
         workflow = await orchestrator.start(project)
         while (view := await orchestrator.wait_closed(project.project_id, 10)) is None:
             pass
