@@ -102,14 +102,14 @@ async def carry_on(
         present(ended, known_folder(settings, project_id), json_output=waiting.json_output)
         return exit_code(ended.status)
     check_target(waiting.folder, project_id)
-    since = max((event.seq for event in await client.last_events(ended, 0)), default=0)
-    say(one_line(await client.restart(project_id, changes, operator()), 300))
+    again = await client.restart(project_id, changes, operator())
+    say(one_line(again.text, 300))
     _remember(settings, project_id, waiting)
     if detach:
         present(await first_view(client, ended), str(waiting.folder), json_output=waiting.json_output)
         say(come_back(project_id))
         return 0
-    return await follow_to_end(client, settings, project_id, replace(waiting, since=since))
+    return await follow_to_end(client, settings, project_id, replace(waiting, since=again.last_event))
 
 
 async def first_view(client: OrchClient, known: ProjectView) -> ProjectView:

@@ -209,7 +209,7 @@ class Orchestrator:
             changes = ResumeChanges(
                 max_micro=spec.max_micro, time_limit_s=spec.time_limit_s, concurrency=spec.concurrency
             )
-            logger.info(await client.restart(spec.project_id, changes))
+            logger.info((await client.restart(spec.project_id, changes)).text)
 
     async def _follow(self, client: OrchClient, spec: ProjectSpec) -> ProjectState:
         view = await self._watched(client, spec, Translator(self._hooks, self._backend_name))

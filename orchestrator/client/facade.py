@@ -18,7 +18,7 @@ from orchestrator.client.connection import connect
 from orchestrator.client.pipelines import PipelineOutput, PipelineRuns
 from orchestrator.client.processes import Say
 from orchestrator.client.reading import ProjectRow, ProjectRuns
-from orchestrator.client.resuming import ResumeChanges, check_resumable, resumed_input
+from orchestrator.client.resuming import Restarted, ResumeChanges, check_resumable, resumed_input
 from orchestrator.client.similar import Similar, fingerprint, similar_to
 from orchestrator.client.site import Site
 from orchestrator.client.starting import start_project
@@ -202,8 +202,8 @@ class OrchClient:
         """
         return await self._projects.steer(project_id, request)
 
-    async def restart(self, project_id: str, changes: ResumeChanges, by: str = "") -> str:
-        """Starts an ended project again where it stopped; returns one line of what is done already.
+    async def restart(self, project_id: str, changes: ResumeChanges, by: str = "") -> Restarted:
+        """Starts an ended project again where it stopped.
 
         Done tasks stay done, earlier spending counts against the cap. Raises UserInputError where there is nothing to
         go on with: the project is complete, runs already, or stored nothing.
@@ -219,7 +219,8 @@ class OrchClient:
             project_id, project_name(self._site.client().namespace, project_id, "spec.json")
         )
         spent = f"${usd(view.spent_micro + view.uncertain_micro):.6f} is spent"
-        return f"{project_id} goes on where it stopped: {view.tasks_done} of {view.tasks_total} tasks ended, {spent}"
+        text = f"{project_id} goes on where it stopped: {view.tasks_done} of {view.tasks_total} tasks ended, {spent}"
+        return Restarted(text, last_event=state.next_event - 1)
 
     async def cancel(self, project_id: str) -> None:
         """Asks the run to end as CANCELLED; it publishes what is done. Nothing happens where it has ended."""

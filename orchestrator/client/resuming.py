@@ -1,6 +1,7 @@
 """Starting again where an ended run stopped: done tasks stay done, what they cost stays spent."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from orchestrator.contracts.project import OnExhausted, ProjectSpec, ProjectStatus
 from orchestrator.contracts.state import ProjectInput, ProjectState
@@ -48,6 +49,13 @@ def check_resumable(project_id: str, status: ProjectStatus, changes: ResumeChang
         raise UserInputError(
             f"{project_id} has a result for every task; --retry-failed redoes those below their target"
         )
+
+
+class Restarted(NamedTuple):
+    """A run that goes on: one line of what is done already, and the number of the last event before that."""
+
+    text: str
+    last_event: int
 
 
 def resumed_input(

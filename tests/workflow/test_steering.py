@@ -300,20 +300,33 @@ async def test_a_completed_task_is_done_again(opened: Opened) -> None:
 
 
 async def test_a_task_under_way_keeps_seeing_what_is_done_again(opened: Opened) -> None:
-    play = Play(text_task("t1"), text_task("t2", "t1"))
-    play.on(Stage.CRITIQUE, "t2", reply=REVISE, times=1)
-    critique = play.hold(Stage.CRITIQUE, "t2")
-    async with opened(play) as house:
+    """Its models do, and its validators do."""
+    play = Play(text_task("t1"), json_task("j2", "t1"))
+    play.on(Stage.CRITIQUE, "j2", reply=REVISE, times=1)
+    critique = play.hold(Stage.CRITIQUE, "j2")
+    checked: list[set[str]] = []  # files that each check of j2 saw
+
+    def validate(_: ModelActivities) -> Callable[[CheckInput], Awaitable[CheckOutcome]]:
+        @activity.defn(name=names.ACTIVITY_VALIDATE)
+        async def recording(given: CheckInput) -> CheckOutcome:
+            checked.append({path for draft in given.drafts for path in draft.paths})
+            return CheckOutcome(verdicts=(), summary="fine")
+
+        return recording
+
+    async with opened(play, instead=validate) as house:
         run = await house.start(spec())
         await critique.arrived.wait()
         again = play.hold(Stage.GENERATE, "t1")
         await run.steer(RetryTask(task="t1"))
         await again.arrived.wait()
         critique.open()
-        await play.until(lambda: play.count(Stage.REVISE, "t2") == 1)
+        await play.until(lambda: play.count(Stage.EVALUATE, "j2") > 0)  # t1 is still being written
+        assert len(checked) == 2
+        assert all({"t1.txt", "j2.json"} <= paths for paths in checked)
         play.open_all()
         view = await run.result()
-    assert "The text of t1.txt." in play.requests(Stage.REVISE, "t2")[0].request.prompt
+    assert "The text of t1.txt." in play.requests(Stage.REVISE, "j2")[0].request.prompt
     assert view.status is ProjectStatus.SUCCESS, view.reason
 
 
