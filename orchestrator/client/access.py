@@ -12,7 +12,8 @@ from orchestrator.domain.text import one_line
 from orchestrator.settings import Settings
 
 _CLOUD = re.compile(r"\.(tmprl\.cloud|api\.temporal\.io)(:\d+)?$")
-_CLOSED = "transport error"
+# A connection that ends in the handshake is told in either way: it depends on whether the request was on its way.
+_CLOSED = ("transport error", "hyper::Error(")
 # What the SDK's core says, which has no codes for it, and what that means; the first that fits.
 _MEANINGS = (
     ("NotValidForName", "its certificate is for another name; set TEMPORAL_TLS_SERVER_NAME"),
@@ -64,7 +65,7 @@ def unreachable(config: ClientConnectConfig, error: Exception) -> PrerequisiteEr
     """Why the SDK made no connection, as one line that holds no key."""
     told = str(error)
     meaning = next((meaning for words, meaning in _MEANINGS if words in told), "")
-    if not meaning and _CLOSED in told:
+    if not meaning and any(words in told for words in _CLOSED):
         meaning = (
             "it closed the connection: does it want a client certificate, or another one?"
             if config.get("tls")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.client.access import configured
+from orchestrator.client.access import configured, unreachable
 from orchestrator.client.connection import connect
 from orchestrator.client.server import ServerInfo
 from orchestrator.domain.errors import PrerequisiteError
@@ -86,6 +86,18 @@ def test_a_client_certificate_is_shown_and_a_wrong_one_explained(
             assert told == "its certificate has expired"
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        'Unknown, message: "transport error", source: Some(transport::Error(Transport, hyper::Error(Io, BrokenPipe)))',
+        'Cancelled, message: "operation was canceled", source: Some(transport::Error(Transport, hyper::Error(Canceled)))',
+    ],
+)
+def test_a_closed_connection_is_told_as_such_in_whatever_moment_it_ends(reason: str) -> None:
+    told = str(unreachable({"target_host": "localhost:7233"}, RuntimeError(f"call error: Status {{ code: {reason} }}")))
+    assert told.endswith("it closed the connection: does it want TLS (TEMPORAL_TLS=true, or an API key)?")
 
 
 def test_an_api_key_is_sent_and_is_in_no_message(tmp_path: Path, papers: Papers, shared_server: ServerInfo) -> None:
