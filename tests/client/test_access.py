@@ -91,12 +91,12 @@ def test_a_client_certificate_is_shown_and_a_wrong_one_explained(
 @pytest.mark.parametrize(
     "reason",
     [
-        'Unknown, message: "transport error", source: Some(transport::Error(Transport, hyper::Error(Io, BrokenPipe)))',
-        'Cancelled, message: "operation was canceled", source: Some(transport::Error(Transport, hyper::Error(Canceled)))',
+        'Unknown, message: "transport error", source: Some(Error(Transport, hyper::Error(Io, BrokenPipe))',
+        'Cancelled, message: "operation was canceled", source: Some(Error(Transport, hyper::Error(Canceled))',
     ],
 )
 def test_a_closed_connection_is_told_as_such_in_whatever_moment_it_ends(reason: str) -> None:
-    told = str(unreachable({"target_host": "localhost:7233"}, RuntimeError(f"call error: Status {{ code: {reason} }}")))
+    told = str(unreachable({"target_host": "localhost:7233"}, RuntimeError(f"Status {{ code: {reason} }}")))
     assert told.endswith("it closed the connection: does it want TLS (TEMPORAL_TLS=true, or an API key)?")
 
 
