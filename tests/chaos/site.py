@@ -5,9 +5,11 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from orchestrator.testing.installation import Command, Installation, Installed, Outcome, VendorProcess, kill_process
 from orchestrator.testing.project_script import ProjectScript
@@ -136,7 +138,10 @@ class Project:
     def runs_tests(self) -> bool:
         """Whether a process below the worker runs pytest."""
         worker = self.installation.worker_pid()
-        return worker is not None and any(b"pytest" in command for command in _commands_below(worker))
+        with suppress(psutil.Error):  # one that ends while it is looked at
+            below = psutil.Process(worker).children(recursive=True) if worker else []
+            return any("pytest" in word for process in below for word in process.cmdline())
+        return False
 
     def wait_for(self, what: str, condition: Callable[[], bool]) -> None:
         """Block until the condition holds. Fails where it does not, or where the command ends before."""
@@ -175,25 +180,3 @@ class Project:
         self.command.process.wait()
         back = ("export", self.id, "--json") if point == "export" else ("watch", self.id, "--json")
         return self.installation.run(*back)
-
-
-def _commands_below(root: int) -> list[bytes]:
-    """Command lines of all descendants of a process."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text(encoding="utf-8", errors="replace")
-            except OSError:
-                continue  # it ended meanwhile
-            parent = int(stat[stat.rindex(")") + 2 :].split()[1])
-            children.setdefault(parent, []).append(int(entry.name))
-    found, waiting = [], list(children.get(root, ()))
-    while waiting:
-        pid = waiting.pop()
-        waiting += children.get(pid, ())
-        try:
-            found.append(Path(f"/proc/{pid}/cmdline").read_bytes())
-        except OSError:
-            continue
-    return found
