@@ -11,7 +11,7 @@ from activities.interfaces import STAGE_ACTIVITIES, ModelInterface
 from activities.live_calls import LiveCalls
 from activities.sections import read_sections
 from orchestrator.artifacts.journal import Journal
-from orchestrator.artifacts.store import ArtifactStore
+from orchestrator.artifacts.store import ArtifactStore, RecentContent
 from orchestrator.contracts.calls import CallRequest, CallResult, PromptParts
 from orchestrator.domain.tasks import Stage
 from orchestrator.prompts import build_prompt, schema_for
@@ -38,11 +38,12 @@ class TaskAsker(Asker):
     ) -> None:
         super().__init__(store, journal, providers, secrets, telemetry)
         self._sandbox = sandbox
+        self._inputs = RecentContent(store)
 
     async def _prompt(self, request: CallRequest) -> ModelRequest:
         stage, model = request.key.stage, request.model
         assert isinstance(stage, Stage) and isinstance(request.parts, PromptParts)
-        sections = await read_sections(self._store, request.parts)
+        sections = await read_sections(self._inputs, request.parts)
         system, prompt = build_prompt(stage, sections)
         return ModelRequest(
             model=model.model,

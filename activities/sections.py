@@ -8,7 +8,7 @@ from itertools import islice
 from pydantic import TypeAdapter
 
 from orchestrator.artifacts.manifest import read_draft
-from orchestrator.artifacts.store import ArtifactStore
+from orchestrator.artifacts.store import Contents
 from orchestrator.contracts.calls import ContextDraft, PromptParts
 from orchestrator.domain.answers import Critique
 from orchestrator.domain.findings import Finding
@@ -25,7 +25,7 @@ _LANGUAGES = {
 }  # fmt: skip
 
 
-async def read_sections(store: ArtifactStore, parts: PromptParts) -> dict[str, str]:
+async def read_sections(store: Contents, parts: PromptParts) -> dict[str, str]:
     """All sections that `parts` has something for; see orchestrator.prompts for their names."""
     sections = {
         "project": (await store.get(parts.project)).decode(),
@@ -58,7 +58,7 @@ async def read_sections(store: ArtifactStore, parts: PromptParts) -> dict[str, s
     return sections
 
 
-async def _context(store: ArtifactStore, context: Sequence[ContextDraft]) -> str:
+async def _context(store: Contents, context: Sequence[ContextDraft]) -> str:
     """The files of each dependency; those for which there is no room by their interface, or at least by name."""
     drafts = [await read_draft(store, item.draft) for item in context]
     files = [(path, content.decode(errors="replace")) for draft in drafts for path, content in draft.items()]
@@ -80,7 +80,7 @@ def _shown(file: Shown) -> str:
             return f"{file.path}: exists; there is no room to show it"
 
 
-async def _files(store: ArtifactStore, draft: DraftRef) -> str:
+async def _files(store: Contents, draft: DraftRef) -> str:
     files = await read_draft(store, draft)
     return "\n".join(fenced(path, content.decode(errors="replace")) for path, content in files.items())
 

@@ -15,6 +15,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
 from bench.figures import Figure, as_object, table
+from bench.plain import plain_s
 from orchestrator.catalog import ROUTING, load_catalog
 from orchestrator.catalog.simulated import SIMULATED_ROUTING
 from orchestrator.client.connection import connect_embedded, ensure_services
@@ -26,11 +27,12 @@ from orchestrator.testing.histories import history_bytes, largest_payload_bytes
 from orchestrator.testing.installation import Installation, VendorProcess, kill_process
 from orchestrator.testing.project_script import ProjectScript, ScriptedTask, chain, tree, wide
 
-WALL_AIM_S = 40.0
+PLAIN_AIM = 1.74  # 40 s where a bare workflow takes 23
 MEMORY_AIM_MB = 300.0
 PAYLOAD_AIM_KIB = 128.0
 QUERY_AIM_MS = 100.0
 CONCURRENCY = 64
+CALLS_PER_TASK = 4
 MAX_USD = 10_000
 TIME_LIMIT_S = 7200.0
 WATCH_S = 1.0
@@ -190,14 +192,14 @@ async def _histories(client: Client, handle: WorkflowHandle[Any, Any]) -> AsyncI
         run_id = events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
 
 
-def figures_of(label: str, run: Grown, site: Site, wall_aim_s: float | None) -> list[Figure]:
+def figures_of(label: str, run: Grown, site: Site) -> list[Figure]:
     """The run's figures. Raises RuntimeError where it was no success."""
     if run.view.status is not ProjectStatus.SUCCESS:
         raise RuntimeError(f"{label} ended as {run.view.status.value}: {run.view.reason}")
     size = sum(history[1] for history in run.histories)
     largest = max(history[2] for history in run.histories)
     found = [
-        Figure(f"{label}: whole run", "s", (run.wall_s,), wall_aim_s),
+        Figure(f"{label}: whole run", "s", (run.wall_s,), None),
         Figure(f"{label}: calls on the books", "", (run.view.calls,), None),
         Figure(f"{label}: requests at the vendors", "", (site.asked(),), None),
         Figure(f"{label}: executions", "", (len(run.histories),), None),
@@ -216,11 +218,24 @@ async def one(graph: str, tasks: int, kills: int) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="orch-scale-") as folder:
         site = Site(Path(folder), GRAPHS[graph](tasks))
         try:
-            run = await grown(site, tasks, CONCURRENCY, kills)
             label = f"{graph} {tasks}{f', {kills} kills' if kills else ''}"
-            return figures_of(label, run, site, WALL_AIM_S * tasks / 1000 if graph != "chain" else None)
+            compared = graph != "chain" and not kills
+            plain = [await _plain_s(site, tasks)] if compared else []
+            run = await grown(site, tasks, CONCURRENCY, kills)
+            found = figures_of(label, run, site)
+            if compared:  # before and after, since the speed of a machine changes
+                plain.append(await _plain_s(site, tasks))
+                ratio = run.wall_s / (sum(plain) / len(plain))
+                found.append(Figure(f"{label}: as many calls by a bare workflow", "s", tuple(plain), None))
+                found.append(Figure(f"{label}: over a bare workflow", "ratio", (ratio,), PLAIN_AIM))
+            return found
         finally:
             site.close()
+
+
+async def _plain_s(site: Site, tasks: int) -> float:
+    await site.open()
+    return await plain_s(site.installation.temporal_address(), tasks, CALLS_PER_TASK, CONCURRENCY)
 
 
 async def many(projects: int) -> list[Figure]:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -82,6 +83,8 @@ async def _serve(settings: Settings, serving: Serving, build_id: str, hide: Hide
         duty = Duty(serving, apart=not _is_embedded(settings), build_id=build_id)
         workers = await build(settings, client, duty, telemetry)
         hide(workers.secrets)
+        gc.freeze()  # what was imported stays: no collection needs to look at it again
+        gc.set_threshold(10_000, 10, 10)
         await _work(settings, workers, health, client, stop)
 
 

@@ -88,6 +88,8 @@ class LocalBackend:
 
     async def create(self, name: str, data: bytes) -> bool:
         """Links the file into place; False where its name is taken."""
+        if await self.modified_s(name) is not None:  # cheaper than to write a file and remove it
+            return False
         with self._temporary(data) as temporary:
             try:
                 self._place(os.link, temporary, name)

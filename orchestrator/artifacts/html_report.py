@@ -80,6 +80,7 @@ def _environment() -> "Environment":
     environment = Environment(
         loader=PackageLoader("orchestrator.artifacts"),
         finalize=_printable,
+        auto_reload=False,
         undefined=StrictUndefined,
         autoescape=True,
         trim_blocks=True,

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.artifacts.errors import ArtifactError
-from orchestrator.artifacts.store import ArtifactStore
+from orchestrator.artifacts.store import ArtifactStore, Contents
 from orchestrator.domain.base import Frozen
 from orchestrator.domain.paths import UnsafePathError, normalise_path
 from orchestrator.domain.refs import BlobRef, DraftRef, FileRef
@@ -35,12 +35,12 @@ async def write_draft(store: ArtifactStore, files: Mapping[str, bytes]) -> Draft
     )
 
 
-async def read_draft(store: ArtifactStore, ref: DraftRef) -> dict[str, bytes]:
+async def read_draft(store: Contents, ref: DraftRef) -> dict[str, bytes]:
     """The files of a draft by path. Raises ArtifactError where anything is missing, altered or unsafe."""
     return {file.path: await read_file(store, file) for file in await _listed(store, ref)}
 
 
-async def salvage_draft(store: ArtifactStore, ref: DraftRef) -> dict[str, bytes]:
+async def salvage_draft(store: Contents, ref: DraftRef) -> dict[str, bytes]:
     """Those files of a draft that can still be read, by path: all of `ref.paths` unless the store was damaged."""
     files: dict[str, bytes] = {}
     with suppress(ArtifactError):
@@ -50,7 +50,7 @@ async def salvage_draft(store: ArtifactStore, ref: DraftRef) -> dict[str, bytes]
     return files
 
 
-async def merge_drafts(store: ArtifactStore, drafts: Sequence[DraftRef]) -> dict[str, bytes]:
+async def merge_drafts(store: Contents, drafts: Sequence[DraftRef]) -> dict[str, bytes]:
     """The files of all drafts by path; the last one wins. Raises ArtifactError like read_draft."""
     merged: dict[str, bytes] = {}
     for draft in drafts:
@@ -70,7 +70,7 @@ async def write_manifest(store: ArtifactStore, manifest: Manifest) -> BlobRef:
     return await store.put(manifest.model_dump_json().encode())
 
 
-async def read_manifest(store: ArtifactStore, ref: BlobRef) -> Manifest:
+async def read_manifest(store: Contents, ref: BlobRef) -> Manifest:
     """The manifest. Raises ArtifactError where it is missing, altered or holds an unsafe path."""
     try:
         manifest = Manifest.model_validate_json(await store.get(ref))
@@ -80,7 +80,7 @@ async def read_manifest(store: ArtifactStore, ref: BlobRef) -> Manifest:
     return manifest
 
 
-async def read_file(store: ArtifactStore, file: FileRef) -> bytes:
+async def read_file(store: Contents, file: FileRef) -> bytes:
     """The content of one file of a manifest. Raises ArtifactError where it is missing or altered."""
     return await store.get(_blob(file))
 
@@ -106,7 +106,7 @@ def folders_of(path: str) -> list[str]:
     return ["/".join(parts[:length]) for length in range(1, len(parts))]
 
 
-async def _listed(store: ArtifactStore, ref: DraftRef) -> list[FileRef]:
+async def _listed(store: Contents, ref: DraftRef) -> list[FileRef]:
     """The files of the manifest that the draft still counts: those that were lost are not in its paths."""
     try:
         files = _FILE_LIST.validate_json(await store.get(ref.manifest))

@@ -77,6 +77,7 @@ def _environment() -> "Environment":
     environment = Environment(
         loader=PackageLoader("orchestrator.artifacts"),
         finalize=_neutral,
+        auto_reload=False,
         undefined=StrictUndefined,
         autoescape=False,
         trim_blocks=True,

@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 import re
 import time
-from typing import Self
+from collections import OrderedDict
+from typing import Protocol, Self
 from urllib.parse import quote
 
 from orchestrator.artifacts.backends import Backend, Entry, open_backend
@@ -14,11 +15,21 @@ from orchestrator.domain.refs import BlobRef, blob_ref
 from orchestrator.settings import Settings
 from orchestrator.settings.encryption import EncryptionKeys
 
-__all__ = ["ArtifactError", "ArtifactStore", "ArtifactUnavailableError", "open_store", "safe_piece"]
+__all__ = [
+    "ArtifactError",
+    "ArtifactStore",
+    "ArtifactUnavailableError",
+    "Contents",
+    "RecentContent",
+    "open_store",
+    "safe_piece",
+]
 
 YOUNG_S = 60.0  # content that was written so lately is not written again
 SWEEP_MARK = "sweep/mark"  # exists while content is being removed
 SWEEP_LEASE_S = 60.0  # whoever removes has died once it has not written its mark anew for so long
+
+RECENT_BYTES = 4 * 2**20
 
 BLOBS = "blobs"
 _LOOK_EVERY_S = 0.2
@@ -144,6 +155,38 @@ class ArtifactStore:
             )
         except ArtifactError:
             return False
+
+
+class Contents(Protocol):
+    """What gives content by reference."""
+
+    async def get(self, ref: BlobRef) -> bytes:
+        """The content. Raises ArtifactError where it is missing or altered, ArtifactUnavailableError."""
+        ...
+
+
+class RecentContent:
+    """Content of the store, of which the last few megabytes stay in memory: prompts repeat what others were made of.
+
+    What is remembered is given even after the store has lost it. Whoever must notice that asks the store itself.
+    """
+
+    def __init__(self, store: Contents, limit_bytes: int = RECENT_BYTES) -> None:
+        self._store = store
+        self._free_bytes = limit_bytes
+        self._recent: OrderedDict[BlobRef, bytes] = OrderedDict()
+
+    async def get(self, ref: BlobRef) -> bytes:
+        """The content of `ref`, as the store gives it."""
+        data = self._recent.pop(ref, None)
+        if data is None:
+            data = await self._store.get(ref)
+            if ref not in self._recent:  # else another caller has read it, too, meanwhile
+                self._free_bytes -= len(data)
+        self._recent[ref] = data
+        while self._free_bytes < 0:
+            self._free_bytes += len(self._recent.popitem(last=False)[1])
+        return data
 
 
 def open_store(settings: Settings) -> ArtifactStore:

@@ -68,6 +68,7 @@ def _environment() -> Environment:
     # Prompts are plain text: nothing is escaped, and sections are values, never templates.
     return Environment(
         loader=PackageLoader("orchestrator.prompts"),
+        auto_reload=False,
         undefined=StrictUndefined,
         autoescape=False,
         keep_trailing_newline=True,

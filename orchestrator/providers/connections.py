@@ -11,7 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 
-POOL_SIZE = 16
+POOL_SIZE = 4
 _KEEPALIVE_S = 30.0
 
 

@@ -16,6 +16,7 @@ from orchestrator.artifacts.store import (
     ArtifactError,
     ArtifactStore,
     ArtifactUnavailableError,
+    RecentContent,
     safe_piece,
 )
 from orchestrator.domain.errors import UserInputError
@@ -223,3 +224,58 @@ def test_a_put_of_4_kb_needs_no_thread_and_less_than_a_millisecond(tmp_path: Pat
         return sorted(times)[len(times) // 2]
 
     assert asyncio.run(scenario()) < 0.001
+
+
+def test_recent_content_is_read_once_and_memory_is_bounded(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        store = ArtifactStore.open(tmp_path.as_uri())
+        recent = RecentContent(store, limit_bytes=100)
+        small, large, huge = await store.put(b"s" * 40), await store.put(b"l" * 60), await store.put(b"h" * 101)
+
+        async def lost(ref: BlobRef) -> bool:
+            """Whether `recent` has to ask the store for it."""
+            path = blob_path(tmp_path, ref)
+            content = path.read_bytes()
+            path.unlink()
+            try:
+                return await recent.get(ref) != content
+            except ArtifactError:
+                return True
+            finally:
+                path.write_bytes(content)
+
+        assert await recent.get(small) == b"s" * 40
+        assert await recent.get(large) == b"l" * 60
+        assert not await lost(small) and not await lost(large)
+        other = await store.put(b"o")
+        assert await recent.get(other) == b"o"
+        assert await lost(small) and not await lost(large) and not await lost(other), "the one that was longest unused"
+        assert await recent.get(huge) == b"h" * 101
+        assert await lost(huge) and await lost(large)
+        assert await recent.get(small) == b"s" * 40 and not await lost(small)
+
+    asyncio.run(scenario())
+
+
+def test_recent_content_is_counted_once_where_several_wait_for_it(tmp_path: Path) -> None:
+    class Slow:
+        def __init__(self, store: ArtifactStore) -> None:
+            self.store, self.reads = store, 0
+
+        async def get(self, ref: BlobRef) -> bytes:
+            self.reads += 1
+            await asyncio.sleep(0)
+            return await self.store.get(ref)
+
+    async def scenario() -> None:
+        store = ArtifactStore.open(tmp_path.as_uri())
+        slow = Slow(store)
+        recent = RecentContent(slow, limit_bytes=100)
+        first, second = await store.put(b"1" * 50), await store.put(b"2" * 50)
+        await asyncio.gather(*(recent.get(first) for _ in range(5)))
+        await recent.get(second)
+        reads = slow.reads
+        assert await recent.get(first) == b"1" * 50 and await recent.get(second) == b"2" * 50
+        assert slow.reads == reads, "both fit in"
+
+    asyncio.run(scenario())
