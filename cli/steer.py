@@ -58,7 +58,8 @@ def concurrency(
 def retry(project_id: ProjectId, task: TaskId, json_output: Json = False, profile: Profile = None) -> None:
     """Start a finished task of a live run afresh.
 
-    Tasks that were skipped because of it come back. A run that has ended tries its failed tasks again with 'resume ID'.
+    Tasks that were skipped because of it come back. What the task had stays where the retry gives nothing better. A run
+    that has ended tries its failed tasks again with 'resume ID'.
     """
     from cli.steering import retry_task
 

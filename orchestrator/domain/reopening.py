@@ -35,10 +35,14 @@ def _resumed(state: TaskState, suspended: TaskState | None, generation: int, ret
         return suspended
     again = {TaskStatus.FAILED, TaskStatus.DEGRADED} if retry_failed else {TaskStatus.FAILED}
     if state.status in again or (state.status is TaskStatus.SKIPPED and not state.by_user):
-        return TaskState(generation=generation)
+        return _afresh(state, generation)
     if state.status is TaskStatus.PENDING:
         return state.model_copy(update={"reason": ""})
     return state
+
+
+def _afresh(state: TaskState, generation: int) -> TaskState:
+    return TaskState(generation=generation, replaced=state.shown)
 
 
 def retried(
@@ -48,9 +52,8 @@ def retried(
 
     Tasks under way that build on it keep seeing what it was until it has something new.
     """
-    afresh = TaskState(generation=generation)
-    again = afresh.model_copy(update={"replaced": states[task_id].shown})
-    return {task_id: again, **dict.fromkeys(_skipped_after(plan, states, task_id), afresh)}
+    names = [task_id, *_skipped_after(plan, states, task_id)]
+    return {name: _afresh(states[name], generation) for name in names}
 
 
 def revived(plan: Sequence[TaskSpec], states: Mapping[str, TaskState], task_id: str) -> dict[str, TaskState]:

@@ -80,7 +80,7 @@ class TaskState(Frozen):
     current: Version | None = None
     unrevised: Version | None = None  # what the revision started from, in case that it made things worse
     best: Version | None = None
-    replaced: Version | None = None  # before a retry: tasks that build on this one see it until there is a new one
+    replaced: Version | None = None  # before a retry: seen until there is a new one, kept where that is no better
     review: Review | None = None
     judged: dict[str, float | None] = {}
     scores: tuple[float, ...] = ()
@@ -176,20 +176,30 @@ def unanswered(state: TaskState, step: Step, reason: str, rules: TypeRules) -> T
 
 
 def finish(state: TaskState, reason: str, rules: TypeRules) -> TaskState:
-    """End the task with the best that it has: no more steps may be taken, or none would help."""
+    """End the task with the best that it has: no more steps may be taken, or none would help.
+
+    A retry that gave nothing as sound as what was there before leaves that, as less than was asked for.
+    """
     candidates = [v for v in (state.best, state.current, state.unrevised) if v is not None]
     best = max(candidates, key=_merit) if candidates else None
+    before = state.replaced
+    if before is not None and (best is None or _merit(before)[0] > _merit(best)[0]):
+        why = best.check.summary if best and best.check else reason
+        best, reason = before, f"as before its retry, which gave nothing better: {why}"
     if best is None:
         return state.model_copy(update={"status": TaskStatus.FAILED, "reason": reason})
     if best.check is None:
         status, why = TaskStatus.DEGRADED, reason or "not checked"
     elif not best.check.passed:
         status, why = TaskStatus.FAILED, f"rejected by validators: {best.check.summary}"
+    elif best is before:
+        status, why = TaskStatus.DEGRADED, reason
     elif best.score is not None and best.score >= rules.threshold and not best.check.unchecked:
         status, why = TaskStatus.COMPLETED, ""
     else:
         status, why = TaskStatus.DEGRADED, best.check.unchecked or reason or _shortfall(best, rules)
-    return state.model_copy(update={"status": status, "reason": why[:200], "best": best, "current": None})
+    update = {"status": status, "reason": why[:200], "best": best, "current": None, "replaced": None}
+    return state.model_copy(update=update)
 
 
 def rejudge(state: TaskState, check: Check, rules: TypeRules) -> TaskState:

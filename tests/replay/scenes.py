@@ -30,7 +30,7 @@ from orchestrator.domain.answers import (
 from orchestrator.domain.apps import AppType, ArchitectureWishes, EnhanceMode
 from orchestrator.domain.tasks import Stage
 from tests.workflow.harness import House, Run, spec
-from tests.workflow.play import DOWN, LOST, REVISE, Play, json_task, text_task
+from tests.workflow.play import DOWN, LOST, REFUSED, REVISE, Play, json_task, text_task
 
 LARGE_BYTES = 190_000
 SUGGESTED = SuggestionsAnswer(
@@ -228,6 +228,18 @@ async def retry(house: House, play: Play) -> Run:
     return await _to_end(run, ProjectStatus.SUCCESS)
 
 
+async def retry_in_vain(house: House, play: Play) -> Run:
+    """A task that was done is done again, without an answer: it keeps what it had."""
+    gate = play.hold(Stage.GENERATE, "t2")
+    run = await house.start(spec())
+    await run.until_tasks(t1="COMPLETED")
+    play.on(Stage.GENERATE, "t1", reply=REFUSED, times=3)
+    await run.steer(RetryTask(task="t1"))
+    await run.until_tasks(t1="DEGRADED")
+    gate.open()
+    return await _to_end(run, ProjectStatus.COMPLETED_DEGRADED)
+
+
 async def suggestions(house: House, play: Play) -> Run:
     """A person chooses among suggestions, after a choice that makes no sense; then an architecture is advised."""
     play.on(Stage.ENHANCE, reply=SUGGESTED)
@@ -304,6 +316,7 @@ SCENES: dict[str, tuple[Scene, Callable[[], Play]]] = {
     "budget_raised": (budget_raised, dear),
     "pause_on_exhaustion": (pause_on_exhaustion, two),
     "retry": (retry, broken),
+    "retry_in_vain": (retry_in_vain, two),
     "resumed": (resumed, two),
     "suggestions": (suggestions, two),
     "suggestions_resumed": (suggestions_resumed, two),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from orchestrator.domain import steps
 from orchestrator.domain.quality import JUDGES, RULES, combine
-from orchestrator.domain.steps import FINAL, Check, Phase, Review, Step, TaskState, TaskStatus
+from orchestrator.domain.steps import FINAL, Check, Phase, Review, Step, TaskState, TaskStatus, Version
 from orchestrator.domain.tasks import Stage, TaskType
 from tests.unit.core_values import draft
 
@@ -85,6 +85,38 @@ def test_without_an_answer_the_task_fails_and_with_one_it_keeps_the_best() -> No
     state = scored(state, 0.5, 0.5)
     state = steps.unanswered(state, Step(stage=Stage.GENERATE), "all down", RULE)
     assert state.status is TaskStatus.DEGRADED and state.best and state.best.score == 0.5
+
+
+def before_a_retry(check: Check | None = OK) -> TaskState:
+    replaced = Version(draft=draft("before.py"), author="a:m", check=check, score=0.95)
+    return steps.start(TaskState(generation=1, replaced=replaced))
+
+
+def test_a_retry_that_gives_nothing_leaves_what_there_was_as_less_than_was_asked_for() -> None:
+    state = steps.unanswered(before_a_retry(), Step(stage=Stage.GENERATE), "all down", RULE)
+    assert state.status is TaskStatus.DEGRADED and state.best and state.best.draft == draft("before.py")
+    assert state.reason == "as before its retry, which gave nothing better: all down"
+    assert state.shown == state.best and state.replaced is None
+
+
+def test_a_retry_that_validators_reject_leaves_what_they_accepted() -> None:
+    state = steps.checked(steps.drafted(before_a_retry(), draft("worse.py"), "b:m"), BAD, RULE)
+    state = steps.finish(state, "out of money", RULE)
+    assert state.status is TaskStatus.DEGRADED and state.best and state.best.draft == draft("before.py")
+    assert state.reason == "as before its retry, which gave nothing better: pytest: 1 failed"
+
+
+def test_what_was_rejected_before_a_retry_too_stays_rejected() -> None:
+    state = steps.unanswered(before_a_retry(BAD), Step(stage=Stage.GENERATE), "all down", RULE)
+    assert state.status is TaskStatus.FAILED and state.reason == "rejected by validators: pytest: 1 failed"
+    assert state.best and state.best.draft == draft("before.py")
+
+
+def test_a_retry_that_is_sound_counts_though_its_score_is_lower() -> None:
+    state = steps.drafted(before_a_retry(), draft("after.py"), "b:m")
+    state = steps.reviewed(steps.checked(state, OK, RULE), Review(revise=False), RULE)
+    state = steps.finish(scored(state, 0.5, 0.5), "", RULE)
+    assert state.status is TaskStatus.DEGRADED and state.best and state.best.draft == draft("after.py")
 
 
 def test_before_the_last_iteration_the_author_escalates() -> None:

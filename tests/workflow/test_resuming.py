@@ -154,6 +154,19 @@ async def test_tasks_below_their_target_are_redone_on_request(opened: Opened) ->
     assert play.count(Stage.GENERATE, "t2") == 1
 
 
+async def test_what_was_below_its_target_stays_where_it_is_redone_in_vain(opened: Opened) -> None:
+    play = Play(text_task("t1"), text_task("t2"))
+    play.on(Stage.EVALUATE, "t1", reply=Evaluation(score=0.5), times=4)
+    project = spec()
+    async with opened(play) as house:
+        ended = await house.start(project)
+        await ended.result()
+        play.on(Stage.GENERATE, "t1", reply=REFUSED, times=3)
+        view = await (await house.resume(ended, project, retry_failed=True)).result()
+    assert (view.status, statuses(view)) == (ProjectStatus.COMPLETED_DEGRADED, ["DEGRADED", "COMPLETED"])
+    assert view.tasks[0].reason.startswith("as before its retry, which gave nothing better: ")
+
+
 async def test_a_plan_is_carried_out_later(opened: Opened) -> None:
     play = Play(text_task("t1"), text_task("t2", "t1"))
     project = spec(plan_only=True)

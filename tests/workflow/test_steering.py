@@ -9,6 +9,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowUpdateFailedError
 
 from activities.model_calls import ModelActivities
+from orchestrator.artifacts.manifest import Manifest
 from orchestrator.contracts import names
 from orchestrator.contracts.messages import (
     AddGuidance,
@@ -297,6 +298,24 @@ async def test_a_completed_task_is_done_again(opened: Opened) -> None:
         assert await generations(run, "t1") == ["0", "1"]
     assert view.status is ProjectStatus.SUCCESS
     assert view.tasks[0].spent_micro > view.tasks[1].spent_micro  # both rounds are on its bill
+
+
+async def test_a_retry_in_vain_leaves_what_there_was(opened: Opened) -> None:
+    play = Play(text_task("t1"), text_task("t2"))
+    gate = play.hold(Stage.GENERATE, "t2")
+    async with opened(play) as house:
+        run = await house.start(spec())
+        await run.until_tasks(t1="COMPLETED")
+        play.on(Stage.GENERATE, "t1", reply=REFUSED, times=3)
+        await run.steer(RetryTask(task="t1"))
+        await run.until_tasks(t1="DEGRADED")
+        gate.open()
+        view = await run.result()
+        assert view.manifest is not None
+        published = Manifest.model_validate_json(await house.store.get(view.manifest)).files
+    assert view.status is ProjectStatus.COMPLETED_DEGRADED
+    assert {"t1.txt", "t2.txt"} <= {file.path for file in published}
+    assert view.tasks[0].reason.startswith("as before its retry, which gave nothing better: ")
 
 
 async def test_a_task_under_way_keeps_seeing_what_is_done_again(opened: Opened) -> None:
