@@ -67,9 +67,10 @@ def retry(project_id: ProjectId, task: TaskId, json_output: Json = False, profil
 
 
 def skip(project_id: ProjectId, task: TaskId, json_output: Json = False, profile: Profile = None) -> None:
-    """Leave out a task of a live run.
+    """Do nothing more for a task of a live run.
 
-    The task must not be finished. What depends on it is left out too; 'retry ID TASK' brings it back.
+    The task must not be finished. An answer that it has stays; what depends on it is left out. 'retry ID TASK' brings
+    both back.
     """
     from cli.steering import skip_task
 

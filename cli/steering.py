@@ -48,7 +48,7 @@ def retry_task(project_id: str, task: str, *, json_output: bool, profile: str | 
 
 
 def skip_task(project_id: str, task: str, *, json_output: bool, profile: str | None) -> int:
-    """Leave out a task."""
+    """Do nothing more for a task."""
     return steer_run(project_id, SkipTask(by=operator(), task=task), json_output=json_output, profile=profile)
 
 

@@ -117,7 +117,7 @@ class Steering:
     def _check_retry(self, request: RetryTask) -> None:
         reject(refusals.retry(self.ctx, request))
 
-    @workflow.update(name=names.UPDATE_SKIP_TASK, description="Do not do a task; what depends on it is skipped.")
+    @workflow.update(name=names.UPDATE_SKIP_TASK, description="Do nothing more for a task; what needs it is skipped.")
     def skip_task(self, request: SkipTask) -> str:
         """Skip a task that is not finished."""
         self.ctx.cancel_task(request.task, by=one_line(request.by))

@@ -65,6 +65,7 @@ async def run_tasks(ctx: RunContext) -> None:
 async def run_task(ctx: RunContext, task: TaskSpec) -> None:
     """Perform steps until the task has a final status, or the run stops."""
     rules = rules_for(task.type, ctx.spec.quality_targets)
+    refused: Refused | None = None
     while wanted := steps.next_steps(ctx.task(task.id)):
         outcomes = await asyncio.gather(*(_perform(ctx, task, step) for step in wanted), return_exceptions=True)
         for outcome in outcomes:
@@ -75,15 +76,12 @@ async def run_task(ctx: RunContext, task: TaskSpec) -> None:
             refused = None  # the budget was raised while the other steps went on
         if refused or any(isinstance(outcome, Stopped) for outcome in outcomes):
             break
-    else:
-        ctx.cancelled_tasks.pop(task.id, None)  # it was done before the wish could stop it
-        return
     state = ctx.task(task.id)
-    if task.id in ctx.cancelled_tasks:
+    if task.id in ctx.cancelled_tasks:  # whoever asked was told that it is skipped: it is, even if it got done just now
         del ctx.cancelled_tasks[task.id]
         ctx.forget_calls(task.id)
         ctx.set_task(task.id, steps.skip(state, "skipped by the user", by_user=True))
-    elif refused or ctx.state.stopped is not None:
+    elif state.status not in steps.FINAL and (refused or ctx.state.stopped is not None):
         ctx.state.exhausted = ctx.state.exhausted or refused is not None
         ctx.state.suspended[task.id] = state
         ctx.set_task(task.id, steps.finish(state, refused.reason if refused else ctx.state.stop_reason, rules))

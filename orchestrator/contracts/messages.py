@@ -76,7 +76,7 @@ class RetryTask(Request):
 
 
 class SkipTask(Request):
-    """Do not do a task that is not finished; what depends on it is skipped."""
+    """Do nothing more for a task that is not finished; what depends on it is skipped."""
 
     task: str
 

@@ -226,7 +226,7 @@ def repaired(state: TaskState, draft: DraftRef, author: str) -> TaskState:
 
 
 def skip(state: TaskState, reason: str, *, by_user: bool = False) -> TaskState:
-    """The task is not done at all."""
+    """Nothing more is done for the task; a version that it has stays."""
     return state.model_copy(update={"status": TaskStatus.SKIPPED, "reason": reason[:200], "by_user": by_user})
 
 

@@ -95,7 +95,8 @@ def statuses(theatre: Theatre, run: str) -> dict[str, str]:
 
 
 def test_a_skipped_task_comes_back_with_a_retry(theatre: Theatre) -> None:
-    tasks = (SLOW, *chain(3))
+    t01, t02, t03 = chain(3)
+    tasks = (SLOW, t01, t02.model_copy(update={"slowness": 10.0}), t03)
     command, run = under_way(theatre, ProjectScript(tasks=tasks, latency_ms=300))
     accepted(theatre, "skip", run, "t02")
     skipped = statuses(theatre, run)

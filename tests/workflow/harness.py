@@ -18,6 +18,7 @@ from activities.delivery import DeliveryActivities
 from activities.model_calls import ModelActivities
 from activities.tools import ToolActivities
 from orchestrator.artifacts.journal import Journal
+from orchestrator.artifacts.manifest import read_manifest
 from orchestrator.artifacts.publish import project_name
 from orchestrator.artifacts.store import ArtifactStore
 from orchestrator.client.plugin import OrchPlugin
@@ -240,6 +241,11 @@ class House:
     async def play(self, project: ProjectSpec) -> ProjectView:
         """A run from start to end."""
         return await (await self.start(project)).result()
+
+    async def published(self, view: ProjectView) -> set[str]:
+        """Paths of what the run left behind."""
+        assert view.manifest is not None
+        return {file.path for file in (await read_manifest(self.store, view.manifest)).files}
 
     async def clear(self) -> None:
         """End what a failed test left behind."""

@@ -2,19 +2,12 @@
 
 import asyncio
 
-from orchestrator.artifacts.manifest import Manifest
 from orchestrator.contracts import names
-from orchestrator.contracts.project import ProjectStatus, ProjectView
+from orchestrator.contracts.project import ProjectStatus
 from orchestrator.domain.tasks import Stage
 from tests.workflow.conftest import Opened
-from tests.workflow.harness import House, spec
+from tests.workflow.harness import spec
 from tests.workflow.play import Play, text_task
-
-
-async def published(house: House, view: ProjectView) -> set[str]:
-    """Paths of what the run left behind."""
-    assert view.manifest is not None
-    return {file.path for file in Manifest.model_validate_json(await house.store.get(view.manifest)).files}
 
 
 async def test_a_pause_lets_calls_finish_and_starts_none(opened: Opened) -> None:
@@ -62,7 +55,7 @@ async def test_the_time_limit_ends_the_run_with_what_it_has(opened: Opened) -> N
     async with opened(play) as house:
         run = await house.start(spec(time_limit_s=1.5))
         view = await run.result()
-        paths = await published(house, view)
+        paths = await house.published(view)
     assert view.status is ProjectStatus.TIMEOUT
     assert "time limit" in view.reason
     assert {task.id: task.status for task in view.tasks} == {"t1": "DEGRADED", "t2": "DEGRADED", "t3": "PENDING"}
@@ -80,7 +73,7 @@ async def test_cancelling_publishes_what_is_there(opened: Opened) -> None:
         await run.until(lambda view: view.tasks_done == 1)
         await run.handle.cancel()
         view = await run.result()
-        paths = await published(house, view)
+        paths = await house.published(view)
     assert view.status is ProjectStatus.CANCELLED
     assert {"t1.txt", "t2.txt"} <= paths
     assert {task.id: task.status for task in view.tasks} == {"t1": "COMPLETED", "t2": "DEGRADED", "t3": "PENDING"}

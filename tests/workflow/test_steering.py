@@ -9,7 +9,6 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowUpdateFailedError
 
 from activities.model_calls import ModelActivities
-from orchestrator.artifacts.manifest import Manifest
 from orchestrator.contracts import names
 from orchestrator.contracts.messages import (
     AddGuidance,
@@ -311,10 +310,9 @@ async def test_a_retry_in_vain_leaves_what_there_was(opened: Opened) -> None:
         await run.until_tasks(t1="DEGRADED")
         gate.open()
         view = await run.result()
-        assert view.manifest is not None
-        published = Manifest.model_validate_json(await house.store.get(view.manifest)).files
+        paths = await house.published(view)
     assert view.status is ProjectStatus.COMPLETED_DEGRADED
-    assert {"t1.txt", "t2.txt"} <= {file.path for file in published}
+    assert {"t1.txt", "t2.txt"} <= paths
     assert view.tasks[0].reason.startswith("as before its retry, which gave nothing better: ")
 
 
@@ -382,6 +380,29 @@ async def test_a_task_is_skipped(opened: Opened) -> None:
         assert (await run.state()).calls == {}  # nobody goes on with what was cancelled
     assert [task.status for task in view.tasks] == ["COMPLETED", "SKIPPED", "COMPLETED", "SKIPPED"]
     assert play.count(Stage.EVALUATE, "t4") == 0
+
+
+async def test_what_is_said_to_be_skipped_is_skipped_even_if_it_gets_done_just_then(opened: Opened) -> None:
+    names_of = [f"t{number:02d}" for number in range(1, 13)]
+    play = Play(text_task("t00"), *map(text_task, names_of))
+    gates = [play.hold(Stage.EVALUATE, name) for name in names_of]
+    other = play.hold(Stage.GENERATE, "t00")
+    async with opened(play) as house:
+        run = await house.start(spec(concurrency=13))
+        await asyncio.gather(*(gate.arrived.wait() for gate in gates))
+
+        async def skipped(name: str, gate: Gate) -> bool:
+            gate.open()
+            return not await run.refusal(SkipTask(task=name))  # else it had been done before
+
+        told = await asyncio.gather(*map(skipped, names_of, gates))
+        other.open()
+        view = await run.result()
+    wanted = {"t00": "COMPLETED"} | {
+        name: "SKIPPED" if was else "COMPLETED" for name, was in zip(names_of, told, strict=True)
+    }
+    assert any(told)
+    assert {task.id: task.status for task in view.tasks} == wanted
 
 
 async def test_a_task_is_skipped_while_the_run_is_paused(opened: Opened) -> None:
