@@ -69,8 +69,8 @@ def retry(project_id: ProjectId, task: TaskId, json_output: Json = False, profil
 def skip(project_id: ProjectId, task: TaskId, json_output: Json = False, profile: Profile = None) -> None:
     """Do nothing more for a task of a live run.
 
-    The task must not be finished. An answer that it has stays; what depends on it is left out. 'retry ID TASK' brings
-    both back.
+    The task must not be finished. An answer that it has stays; what depends on it is left out. 'retry ID TASK' takes
+    it up again, with what depends on it.
     """
     from cli.steering import skip_task
 

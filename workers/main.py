@@ -84,7 +84,7 @@ async def _serve(settings: Settings, serving: Serving, build_id: str, hide: Hide
         workers = await build(settings, client, duty, telemetry)
         hide(workers.secrets)
         gc.freeze()  # what was imported stays: no collection needs to look at it again
-        gc.set_threshold(10_000, 10, 10)
+        gc.set_threshold(10_000, 10, 10)  # a call makes thousands of objects, and next to no cycles
         await _work(settings, workers, health, client, stop)
 
 

@@ -26,7 +26,7 @@ def task_view(ctx: RunContext, task: TaskSpec) -> TaskView:
     """One task."""
     state = ctx.task(task.id)
     spending = ctx.state.spending.get(task.id)
-    version = state.best or state.current
+    version = state.best or state.current or state.replaced
     planned = () if state.status in FINAL else task.files  # a task that ended without a result has none
     return TaskView(
         id=task.id,

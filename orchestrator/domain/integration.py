@@ -89,9 +89,9 @@ def drafts(plan: Sequence[TaskSpec], states: Mapping[str, TaskState]) -> dict[st
     """The best version of every task that has one, in plan order."""
     found = {}
     for task in plan:
-        best = states[task.id].best
-        if best is not None:
-            found[task.id] = best.draft
+        shown = states[task.id].shown
+        if shown is not None:
+            found[task.id] = shown.draft
     return found
 
 

@@ -47,12 +47,12 @@ def ending(
         return Ending(status=ProjectStatus.BUDGET_EXHAUSTED, reason="the budget does not allow what is left to do")
     if stopped is ProjectStatus.TIMEOUT:
         return Ending(status=stopped, reason=stop_reason)
-    if not any(state.best for state in states):
+    if not any(state.shown for state in states):
         reasons = [state.reason for state in states if state.status is TaskStatus.FAILED and state.reason]
         return Ending(
             status=ProjectStatus.SYSTEM_FAILURE, reason=failure or next(iter(reasons), "no task has a result")
         )
-    without = [state for state in states if state.best is None]
+    without = [state for state in states if state.shown is None]
     if without:
         reason = next((state.reason for state in without if state.status is TaskStatus.FAILED), without[0].reason)
         return Ending(status=ProjectStatus.PARTIAL_SUCCESS, reason=f"{len(without)} task(s) without a result: {reason}")
@@ -77,19 +77,20 @@ def _completed(states: Sequence[TaskState], integration: Integration) -> Ending:
 
 
 def after_loss(state: TaskState, lost: Sequence[str]) -> TaskState:
-    """The task after the store has lost these files of its best version.
+    """The task after the store has lost these files of the version that it shows.
 
     With what is left it counts as DEGRADED at most; without any file it has no result, and starts afresh in a resume.
     """
-    assert state.best is not None
-    draft = state.best.draft
+    version = state.shown
+    assert version is not None
+    draft = version.draft
     kept = tuple(path for path in draft.paths if path not in lost)
-    best = state.best.model_copy(update={"draft": draft.model_copy(update={"paths": kept})}) if kept else None
+    left = version.model_copy(update={"draft": draft.model_copy(update={"paths": kept})}) if kept else None
     status = state.status
     if status in USABLE:
         status = TaskStatus.DEGRADED if kept else TaskStatus.FAILED
     reason = f"lost in the artifact store: {', '.join(lost)}"[:200]
-    return state.model_copy(update={"status": status, "best": best, "reason": reason})
+    return state.model_copy(update={"status": status, "best" if state.best else "replaced": left, "reason": reason})
 
 
 def quality(states: Sequence[TaskState]) -> float | None:

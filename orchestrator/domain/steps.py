@@ -91,7 +91,7 @@ class TaskState(Frozen):
 
     @property
     def shown(self) -> Version | None:
-        """What tasks that build on this one see of it."""
+        """What others see of it: tasks that build on it, the checks of the project, who gets the result."""
         return self.best or self.replaced
 
 

@@ -25,6 +25,7 @@ from orchestrator.contracts.project import BudgetView, EventPage, OnExhausted, P
 from orchestrator.contracts.tools import CheckInput, CheckOutcome
 from orchestrator.domain.answers import PlannedTask
 from orchestrator.domain.tasks import Stage
+from tests.replay.scenes import retry_in_vain, two
 from tests.workflow.conftest import Opened
 from tests.workflow.harness import POLL_S, Run, spec
 from tests.workflow.play import DEADLINE_S, LOST, REFUSED, REVISE, Gate, Play, json_task, text_task
@@ -300,20 +301,36 @@ async def test_a_completed_task_is_done_again(opened: Opened) -> None:
 
 
 async def test_a_retry_in_vain_leaves_what_there_was(opened: Opened) -> None:
-    play = Play(text_task("t1"), text_task("t2"))
-    gate = play.hold(Stage.GENERATE, "t2")
+    play = two()
     async with opened(play) as house:
-        run = await house.start(spec())
-        await run.until_tasks(t1="COMPLETED")
-        play.on(Stage.GENERATE, "t1", reply=REFUSED, times=3)
-        await run.steer(RetryTask(task="t1"))
-        await run.until_tasks(t1="DEGRADED")
-        gate.open()
-        view = await run.result()
+        view = await (await retry_in_vain(house, play)).result()
         paths = await house.published(view)
     assert view.status is ProjectStatus.COMPLETED_DEGRADED
     assert {"t1.txt", "t2.txt"} <= paths
     assert view.tasks[0].reason.startswith("as before its retry, which gave nothing better: ")
+
+
+async def test_what_a_retry_was_not_let_to_replace_is_published(opened: Opened) -> None:
+    """One task is skipped before its retry has anything, one waits for its turn when the run is cancelled."""
+    play = Play(text_task("t1"), text_task("t2"), text_task("t3"))
+    slow = play.hold(Stage.GENERATE, "t3")
+    async with opened(play) as house:
+        run = await house.start(spec())
+        await slow.arrived.wait()
+        await run.until_tasks(t1="COMPLETED", t2="COMPLETED")
+        again = play.hold(Stage.GENERATE, "t1")
+        await run.steer(RetryTask(task="t1"))
+        await again.arrived.wait()
+        await run.steer(SkipTask(task="t1"))
+        await run.until_tasks(t1="SKIPPED")
+        await run.steer(SetConcurrency(concurrency=1))
+        await run.steer(RetryTask(task="t2"))
+        await run.handle.cancel()
+        view = await run.result()
+        paths = await house.published(view)
+    assert [task.status for task in view.tasks[:2]] == ["SKIPPED", "PENDING"]
+    assert {"t1.txt", "t2.txt"} <= paths
+    assert [task.files for task in view.tasks[:2]] == [("t1.txt",), ("t2.txt",)]
 
 
 async def test_a_task_under_way_keeps_seeing_what_is_done_again(opened: Opened) -> None:
